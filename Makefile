@@ -1,0 +1,104 @@
+# Everything a user or a developer runs. Needs only make and Python 3.11 or newer; `make help` lists the targets.
+#
+# Each set of packages has a stamp file in .venv that depends on pyproject.toml and constraints.txt: a second run
+# installs nothing, and a change of either file installs again.
+
+PYTHON = python3
+HOST = 127.0.0.1
+PORT = 8080
+ARGS =
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PACKAGES := pyproject.toml constraints.txt
+SOURCES := server streaming clients training benchmarks tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve test test-training format bench-ttfc lock clean distclean
+.PHONY: check check-format check-lint check-types check-imports
+.DELETE_ON_ERROR:
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
+	@echo "  Variables: PYTHON=$(PYTHON) HOST=$(HOST) PORT=$(PORT) ARGS='more flags or pytest arguments'"
+
+install: $(VENV)/.stamp-install  ## Create .venv with what the server needs (CPU)
+
+serve: $(VENV)/.stamp-install  ## Start the server with the embedded voice on HOST:PORT
+	@exec $(BIN)/zhiyin serve --host $(HOST) --port $(PORT) $(ARGS)
+
+test: $(VENV)/.stamp-dev  ## Run the tests that need no torch
+	$(BIN)/python -m pytest --ignore=tests/training $(ARGS)
+
+test-training: $(VENV)/.stamp-training  ## Add torch; run the tests of networks, parity, training and export
+	$(BIN)/python -m pytest tests/training $(ARGS)
+
+check: check-format check-lint check-types check-imports  ## Format, lint, types and import arrows
+
+check-format: $(VENV)/.stamp-dev
+	$(BIN)/ruff format --check .
+
+check-lint: $(VENV)/.stamp-dev
+	$(BIN)/ruff check .
+
+check-types: $(VENV)/.stamp-dev
+	$(BIN)/mypy
+
+check-imports: $(VENV)/.stamp-dev
+	$(BIN)/python -m pytest -q tests/test_imports.py
+
+format: $(VENV)/.stamp-dev  ## Rewrite the sources in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-ttfc: $(VENV)/.stamp-training  ## Time to first chunk against the whole-utterance pipeline
+	$(BIN)/python -m benchmarks.ttfc $(ARGS)
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "'$(PYTHON)' was not found. Zhiyin needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$$($(PYTHON) --version) is too old. Zhiyin needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@echo "creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv module does not work; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+# Variables, because make would cut a literal list of extras at its commas.
+DEV_EXTRAS := cpu,dev
+TRAINING_EXTRAS := cpu,dev,training
+
+# pip creates the console script from the metadata, and `-e` makes it run the sources of this folder.
+define install_extras
+@echo "installing packages: zhiyin[$(1)]"
+@$(PIP) install --quiet -c constraints.txt -e ".[$(1)]"
+@touch $@
+endef
+
+$(VENV)/.stamp-install: $(PACKAGES) | $(VENV)/bin/python
+	$(call install_extras,cpu)
+
+$(VENV)/.stamp-dev: $(PACKAGES) $(VENV)/.stamp-install
+	$(call install_extras,$(DEV_EXTRAS))
+
+$(VENV)/.stamp-training: $(PACKAGES) $(VENV)/.stamp-dev
+	$(call install_extras,$(TRAINING_EXTRAS))
+
+# Resolves anew from pyproject.toml, in an environment of its own. Local version labels (torch's +cpu) are dropped: the
+# same version from another index is as good. pip itself is the user's.
+lock:  ## Renew constraints.txt from the newest versions that pyproject.toml allows
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip --disable-pip-version-check install --quiet ".[cpu,dev,training,play]"
+	{ sed -n '/^#/p' constraints.txt; \
+	  build/lock/bin/python -m pip freeze --all | grep '^[^#].*==' | grep -v '^pip==' | sed 's/+[^ ;]*//'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/lock
+
+clean:  ## Remove caches and build products
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean  ## Remove the environment too
+	rm -rf $(VENV)

@@ -1,0 +1,86 @@
+"""Say what a measurement ran on: processor, cores, versions, commit.
+
+Input   nothing but the running system
+Output  Machine, for the head of a report and its closing JSON line
+State   none; knows nothing of what is measured
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a figure depends on besides the code.
+
+    Attributes:
+        cpu: Model name of the processor.
+        cores: Logical processors this process may use.
+        load: Mean number of runnable processes over the last minute, before the run; None where the
+            system does not tell. Well above 0 means that the figures were taken beside other work.
+        system: Operating system and architecture.
+        python: Version of the interpreter.
+        versions: Installed version per distribution.
+        commit: Short hash, with "+dirty" when the tree has changes; None outside a repository.
+    """
+
+    cpu: str
+    cores: int
+    load: float | None
+    system: str
+    python: str
+    versions: dict[str, str]
+    commit: str | None
+
+
+def describe_machine(distributions: tuple[str, ...]) -> Machine:
+    """Look at this machine and at the installed `distributions`; those that are absent are left out."""
+    versions = {}
+    for name in distributions:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return Machine(
+        cpu=_cpu_model(),
+        cores=_usable_cores(),
+        load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=platform.python_version(),
+        versions=versions,
+        commit=_commit(),
+    )
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int:
+    # The affinity mask, where there is one: in a container the machine's count says little.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _commit() -> str | None:
+    # `--always` gives the bare hash where no tag exists.
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--dirty=+dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,72 @@
+"""Run our server as a process of its own, as a user would, for the time of a measurement.
+
+Input   command-line flags for `zhiyin serve`
+Output  the address it listens on
+State   the process; it ends with the `with` block
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+READY_TIMEOUT_S = 60.0  # a cold start loads and warms every voice
+STOP_TIMEOUT_S = 15.0
+NOTE_CHARS = 2000  # of the log, in an error: a traceback and what led to it
+_READY = re.compile(r"ready\b.*?http://([\w.\-]+:\d+)")
+
+
+@contextmanager
+def running_server(flags: list[str]) -> Iterator[str]:
+    """Start `zhiyin serve` on a free port of the loopback interface; yield its address as `host:port`.
+
+    An error inside the `with` block leaves it with the end of the server's log as a note.
+
+    Raises:
+        RuntimeError: It ended, or did not get ready within a minute.
+    """
+    command = [sys.executable, "-m", "server", "serve", "--host", "127.0.0.1", "--port", "0", *flags]
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "server.log"
+        with (
+            output.open("wb") as log,
+            subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as process,
+        ):
+            try:
+                yield _wait_until_ready(process, output)
+            except RuntimeError as error:
+                error.add_note(f"the server's last words:\n{_read(output)[-NOTE_CHARS:]}")
+                raise
+            finally:
+                _stop(process)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], output: Path) -> str:
+    give_up = time.monotonic() + READY_TIMEOUT_S
+    while True:
+        said = _read(output)
+        if ready := _READY.search(said):
+            return ready[1]
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with exit code {process.returncode}")
+        if time.monotonic() > give_up:
+            raise RuntimeError(f"the server was not ready after {READY_TIMEOUT_S:.0f} s")
+        time.sleep(0.05)  # a file cannot be waited for
+
+
+def _read(output: Path) -> str:
+    return output.read_text(encoding="utf-8", errors="replace")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -1,0 +1,255 @@
+"""Time to first chunk: our server over a socket, against the whole utterance in plain PyTorch.
+
+Both have the same weights, text frontend and machine, and take turns sentence by sentence, so that whatever
+else the machine does meets both alike:
+
+(a) whole      text -> phonemes -> Sambert -> HiFi-GAN in PyTorch eager, all of the utterance, with all cores.
+               Nothing is heard before the end: `whole_ms` is the time to its first chunk.
+(b) streamed   `zhiyin serve` as a process of its own, one warm WebSocket connection, one request per
+               utterance at the voice's sample rate.
+               TTFC: request sent -> first audio frame received (docs/metrics.md).
+
+Every repetition speaks another text (benchmarks/sentences.py). Both sides speak a few texts unmeasured first.
+The last line printed is one JSON object with the rows and what they were measured on.
+
+Run with `make bench-ttfc`, or `python -m benchmarks.ttfc --help`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import ROOT, Machine, describe_machine
+from benchmarks.sentences import DISTINCT_TEXTS, TEMPLATES, sentence
+from benchmarks.server import running_server
+from benchmarks.wire import Reception, StreamTimer
+from streaming.errors import StreamError
+from streaming.text.frontend import Frontend
+from streaming.types import FloatArray, IntArray, Phonemes, Style
+from streaming.voice import VoiceManifest, find_voices, load_manifest
+from streaming.voices import symbol_tables
+
+WARM_UP_TEXTS = 3
+MAX_REPETITIONS = DISTINCT_TEXTS - WARM_UP_TEXTS
+DISTRIBUTIONS = ("zhiyin", "torch", "onnxruntime", "numpy", "aiohttp", "uvloop", "websockets")
+
+Reference = Callable[[IntArray, Style], FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was measured for one length of sentence; times in milliseconds, medians unless named otherwise."""
+
+    phones: int
+    repetitions: int
+    audio_s: float
+    whole_ms: float
+    whole_rtf: float
+    ttfc_p50_ms: float
+    ttfc_p95_ms: float
+    audible_ttfc_p50_ms: float
+    rtf: float
+    underruns: int
+    underrun_ms: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class WholePipeline:
+    """(a): everything in this process, nothing heard before the end."""
+
+    frontend: Frontend
+    reference: Reference
+
+    def phonemes(self, text: str) -> Phonemes:
+        """Pronounce `text`."""
+        phonemes = self.frontend.phonemes(text)
+        if phonemes is None:
+            raise RuntimeError(f"nothing to say in {text!r}")
+        return phonemes
+
+    def speak_ms(self, text: str, rate: int) -> tuple[float, float]:
+        """Synthesise `text`; return the time it took and the duration of its audio."""
+        start = time.perf_counter()
+        samples = self.reference(self.phonemes(text).ids, Style())
+        elapsed_ms = 1000 * (time.perf_counter() - start)
+        return elapsed_ms, 1000 * len(samples) / rate
+
+
+def count_phones(phonemes: Phonemes) -> int:
+    """Count the tokens that are sounds, not breaks between words."""
+    return sum(not token.startswith("#") for token in phonemes.tokens)
+
+
+async def measure_length(
+    phones: int, repetitions: int, whole: WholePipeline, server: StreamTimer, voice: VoiceManifest
+) -> Row:
+    """Speak `repetitions` sentences of one length on both sides in turn."""
+    rate = voice.sample_rate
+    wholes: list[tuple[float, float]] = []
+    streamed: list[Reception] = []
+    counts: list[int] = []
+    # The warm-up texts come from the end of the list, which no measured repetition reaches.
+    for repetition in [*range(DISTINCT_TEXTS - WARM_UP_TEXTS, DISTINCT_TEXTS), *range(repetitions)]:
+        text = sentence(phones, repetition)
+        whole_run = whole.speak_ms(text, rate)
+        reception = await server.speak(text, voice.name, rate)
+        if repetition < repetitions:
+            wholes.append(whole_run)
+            streamed.append(reception)
+            counts.append(count_phones(whole.phonemes(text)))
+    return summarise(round(float(np.mean(counts))), wholes, streamed)
+
+
+def summarise(phones: int, wholes: list[tuple[float, float]], streamed: list[Reception]) -> Row:
+    """Reduce the repetitions of one length to a row."""
+    ttfc_ms = np.array([reception.ttfc_ms for reception in streamed])
+    whole_ms = np.array([elapsed for elapsed, _ in wholes])
+    gaps_ms = [gap for reception in streamed for gap in reception.underruns_ms()]
+    ttfc_p50_ms = float(np.median(ttfc_ms))
+    return Row(
+        phones=phones,
+        repetitions=len(streamed),
+        audio_s=round(float(np.median([reception.audio_ms for reception in streamed])) / 1000, 2),
+        whole_ms=round(float(np.median(whole_ms)), 1),
+        whole_rtf=round(float(np.median([elapsed / audio for elapsed, audio in wholes])), 4),
+        ttfc_p50_ms=round(ttfc_p50_ms, 2),
+        ttfc_p95_ms=round(float(np.percentile(ttfc_ms, 95)), 2),
+        audible_ttfc_p50_ms=round(float(np.median([r.audible_ttfc_ms for r in streamed])), 2),
+        rtf=round(float(np.median([reception.receipt["rtf"] for reception in streamed])), 4),
+        underruns=len(gaps_ms),
+        underrun_ms=round(sum(gaps_ms), 2),
+        ratio=round(float(np.median(whole_ms)) / ttfc_p50_ms, 1),
+    )
+
+
+async def run(options: argparse.Namespace, folder: Path, whole: WholePipeline) -> list[Row]:
+    """Start the server with the voice's folder and measure every length on one connection."""
+    voice = load_manifest(folder)
+    flags = ["--voices", str(folder.parent), *shlex.split(options.server_flags)]
+    with running_server(flags) as address:
+        async with StreamTimer(f"ws://{address}") as server:
+            return [
+                await measure_length(phones, options.repetitions, whole, server, voice)
+                for phones in options.phones
+            ]
+
+
+def report(rows: list[Row], machine: Machine, config: dict[str, Any]) -> str:
+    """Lay out the head, the table and the closing JSON line."""
+    versions = " ".join(f"{name} {version}" for name, version in machine.versions.items())
+    titles = ("phones", "audio s", "whole ms", "whole RTF", "TTFC p50 ms", "TTFC p95 ms", "audible p50 ms")
+    table = [[*titles, "RTF", "underruns", "ratio"], ["---"] * (len(titles) + 3)]
+    table += [_cells(row) for row in rows]
+    result = {"benchmark": "ttfc", "rows": [asdict(row) for row in rows], "config": config, **asdict(machine)}
+    lines = [
+        f"machine   {machine.cpu}, {machine.cores} cores, load {machine.load}, {machine.system}",
+        f"software  python {machine.python}, {versions}, commit {machine.commit}",
+        f"command   {config['command']}",
+        f"voice     {config['voice']}, {config['sample_rate']} Hz; {config['repetitions']} texts per row",
+        "",
+        *(f"| {' | '.join(cells)} |" for cells in table),
+        "",
+        json.dumps(result, ensure_ascii=False),
+    ]
+    return "\n".join(lines)
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        f"{row.phones}",
+        f"{row.audio_s:.1f}",
+        f"{row.whole_ms:.0f}",
+        f"{row.whole_rtf:.3f}",
+        f"{row.ttfc_p50_ms:.1f}",
+        f"{row.ttfc_p95_ms:.1f}",
+        f"{row.audible_ttfc_p50_ms:.1f}",
+        f"{row.rtf:.3f}",
+        f"{row.underruns} ({row.underrun_ms:.0f} ms)",
+        f"{row.ratio:.1f}",
+    ]
+
+
+def load_whole_pipeline(folder: Path) -> WholePipeline:
+    """Load the voice's weights into PyTorch.
+
+    Raises:
+        SystemExit: torch is not installed.
+    """
+    if find_spec("torch") is None:
+        raise SystemExit(
+            "this benchmark compares with PyTorch, which is not installed: run `make bench-ttfc`"
+        )
+    from training.reference import load_reference  # not at the top: its torch would hide the message above
+
+    frontend = Frontend(symbol_tables(load_manifest(folder)))
+    frontend.warm_up()
+    return WholePipeline(frontend, load_reference(folder))
+
+
+def choose_voice(wanted: Path | None) -> Path:
+    """Return the voice's folder: the one asked for, else the first that ships with the project.
+
+    Raises:
+        SystemExit: There is no voice.
+    """
+    if wanted is not None:
+        return wanted.resolve()
+    shipped = find_voices([ROOT / "voices"])
+    if not shipped:
+        raise SystemExit(f"no voice in {ROOT / 'voices'}; name a folder with --voice")
+    return shipped[min(shipped)]
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ttfc", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument(
+        "--voice", type=Path, help="folder of a voice with torch weights (default: the shipped one)"
+    )
+    parser.add_argument("--repetitions", type=int, default=30, help=f"texts per row, 1 to {MAX_REPETITIONS}")
+    parser.add_argument("--phones", type=int, nargs="+", default=list(TEMPLATES), choices=list(TEMPLATES))
+    parser.add_argument("--server-flags", default="", help="more flags for `zhiyin serve`, in one string")
+    options = parser.parse_args(arguments)
+    if not 1 <= options.repetitions <= MAX_REPETITIONS:
+        parser.error(f"--repetitions is {options.repetitions}; allowed: 1 to {MAX_REPETITIONS}")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    options = parse_arguments(arguments)
+    machine = describe_machine(DISTRIBUTIONS)  # first: the load is that of the machine, not of this run
+    folder = choose_voice(options.voice)
+    try:
+        whole = load_whole_pipeline(folder)
+        rows = asyncio.run(run(options, folder, whole))
+        voice = load_manifest(folder)
+    except (RuntimeError, StreamError) as error:
+        raise SystemExit("\n".join([str(error), *getattr(error, "__notes__", [])])) from error
+    config = {
+        "command": shlex.join(["python", "-m", "benchmarks.ttfc", *(arguments or sys.argv[1:])]),
+        "voice": voice.name,
+        "sample_rate": voice.sample_rate,
+        "repetitions": options.repetitions,
+        "server_flags": options.server_flags,
+    }
+    sys.stdout.write(report(rows, machine, config) + "\n")
+
+
+if __name__ == "__main__":
+    main()

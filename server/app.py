@@ -1,0 +1,112 @@
+"""The aiohttp application: routes, and what happens at shutdown.
+
+Input   a running backend
+Output  an application to run
+State   the endpoints
+It does not know how the process starts, listens or stops (`serving`).
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.auth import check_token
+from server.backend import Backend
+from server.native import PATH, NativeEndpoint
+from server.version import zhiyin_version
+from streaming.errors import UnauthorizedError
+from streaming.voice import VoiceManifest
+
+NATIVE = web.AppKey("native", NativeEndpoint)
+BACKEND = web.AppKey("backend", Backend)
+_CLOSING = web.AppKey("closing", list[bool])
+
+_WELCOME = """\
+Zhiyin {version}: streaming text-to-speech.
+
+Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://{host}{path}
+      echo "一边写，一边说。" | zhiyin say -o speech.wav --stats --url ws://{host}{path}
+
+GET {path}    WebSocket; the protocol is in docs/protocol.md
+GET /v1/voices    voices, speakers, emotions
+GET /healthz      alive and well
+GET /readyz       ready for requests
+"""
+
+
+def build_app(backend: Backend) -> web.Application:
+    """Return the application; it owns `backend` and closes it in its cleanup."""
+    app = web.Application()
+    native = NativeEndpoint(backend, zhiyin_version())
+    app[BACKEND] = backend
+    app[NATIVE] = native
+    app[_CLOSING] = []
+    app.router.add_get("/", welcome)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/v1/voices", voices)
+    app.router.add_get(PATH, native.handle)
+    app.on_shutdown.append(_end_connections)
+    app.on_cleanup.append(_close_backend)
+    return app
+
+
+async def welcome(request: web.Request) -> web.Response:
+    """Say what this is and what to try."""
+    return web.Response(text=_WELCOME.format(version=zhiyin_version(), host=request.host, path=PATH))
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """Tell that the process lives, and what it holds."""
+    backend = request.app[BACKEND]
+    return web.json_response(
+        {
+            "status": "ok",
+            "version": zhiyin_version(),
+            "voices": list(backend.library.names),
+            "broken_voices": sorted(backend.library.broken),
+            "connections": request.app[NATIVE].n_connections,
+            "uptime_s": round(backend.uptime_s, 1),
+        }
+    )
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Answer 200 while new utterances are welcome, 503 from the beginning of the shutdown."""
+    if request.app[_CLOSING]:
+        return web.json_response({"status": "closing"}, status=503)
+    return web.json_response({"status": "ready"})
+
+
+async def voices(request: web.Request) -> web.Response:
+    """List the voices."""
+    backend = request.app[BACKEND]
+    try:
+        check_token(request, backend.config.auth)
+    except UnauthorizedError as error:
+        return web.json_response({"error": {"code": error.code, "message": str(error)}}, status=401)
+    default = backend.library.default_name
+    entries = [_voice_entry(manifest, default) for manifest in backend.manifests()]
+    return web.json_response({"voices": entries})
+
+
+def _voice_entry(manifest: VoiceManifest, default: str) -> dict[str, object]:
+    return {
+        "name": manifest.name,
+        "default": manifest.name == default,
+        "description": manifest.description,
+        "languages": list(manifest.languages),
+        "speakers": list(manifest.speakers),
+        "emotions": list(manifest.emotions),
+        "sample_rate": manifest.sample_rate,
+        "licence": manifest.licence,
+    }
+
+
+async def _end_connections(app: web.Application) -> None:
+    app[_CLOSING].append(True)
+    await app[NATIVE].close(app[BACKEND].config.limits.drain_s)
+
+
+async def _close_backend(app: web.Application) -> None:
+    await app[BACKEND].close()

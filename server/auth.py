@@ -1,0 +1,36 @@
+"""Who may connect: tokens from the configuration, compared in constant time.
+
+Input   an HTTP request
+Output  nothing, or UnauthorizedError
+State   none
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from aiohttp import hdrs, web
+
+from server.config import AuthConfig
+from streaming.errors import UnauthorizedError
+
+BEARER = "Bearer "
+
+
+def check_token(request: web.Request, config: AuthConfig) -> None:
+    """Accept `Authorization: Bearer TOKEN` or, for browsers' WebSockets, `?token=TOKEN`.
+
+    Raises:
+        UnauthorizedError: Tokens are configured, and the request has none or a wrong one.
+    """
+    if not config.tokens:
+        return
+    header = request.headers.get(hdrs.AUTHORIZATION, "")
+    found = header[len(BEARER) :] if header.startswith(BEARER) else request.query.get("token", "")
+    if not found:
+        raise UnauthorizedError("a token is required: Authorization: Bearer TOKEN, or ?token=TOKEN")
+    # Every token is compared, so that the time does not tell which one came close.
+    tokens = [token.get_secret_value().encode() for token in config.tokens]
+    matches = [hmac.compare_digest(found.encode(), token) for token in tokens]
+    if not any(matches):
+        raise UnauthorizedError("the token is not valid")

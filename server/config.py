@@ -1,0 +1,212 @@
+"""The configuration: one frozen, typed tree, read once at start.
+
+Input   a YAML file, ZHIYIN_... environment variables, command-line flags (later ones win)
+Output  ServerConfig, or ConfigError naming the key, what was found and what is allowed
+State   none
+It does not know what the values are used for. `configs/server.yaml` lists every key with its
+default; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from streaming.errors import ConfigError
+
+ENV_PREFIX = "ZHIYIN_"
+ENV_NESTING = "__"
+ENV_VOICES = "ZHIYIN_VOICES"  # adds folders of voices, separated like PATH
+
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveSeconds = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class VoiceConfig(_Section):
+    """Where voices come from and what runs them."""
+
+    embedded: bool = True
+    folders: tuple[Path, ...] = ()
+    default: str = ""
+    engine: Literal["onnx", "fake"] = "onnx"
+    precision: str = "fp32"
+
+
+class WorkerConfig(_Section):
+    """The threads that run the networks."""
+
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    max_queued: PositiveInt = 1024
+
+    @property
+    def n_threads(self) -> int:
+        """Threads to start: `threads`, or one per core that this process may use."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+class TextConfig(_Section):
+    """When buffered text is spoken."""
+
+    max_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
+    first_clause: bool = True
+    first_min_chars: PositiveInt = 6
+    max_segment_chars: Annotated[int, Field(ge=20, le=1000)] = 80
+
+
+class AudioConfig(_Section):
+    """How audio is cut into frames."""
+
+    first_frame_ms: Annotated[int, Field(ge=10, le=200)] = 40
+    frame_ms: Annotated[int, Field(ge=20, le=300)] = 200
+    window_ms: Annotated[int, Field(ge=0)] = 0
+
+
+class LimitConfig(_Section):
+    """Every buffer has a limit and every wait a timeout."""
+
+    connections: PositiveInt = 256
+    contexts_per_connection: Annotated[int, Field(ge=1, le=65535)] = 16
+    chars_per_context: PositiveInt = 4000
+    chars_per_append: PositiveInt = 4000
+    message_bytes: Annotated[int, Field(ge=1024)] = 65536
+    bad_messages: PositiveInt = 16
+    send_buffer_bytes: Annotated[int, Field(ge=1024)] = 32768
+    slow_reader_s: PositiveSeconds = 20.0
+    open_s: PositiveSeconds = 60.0
+    idle_s: PositiveSeconds = 300.0
+    context_idle_s: PositiveSeconds = 60.0
+    heartbeat_s: PositiveSeconds = 20.0
+    drain_s: Annotated[float, Field(ge=0)] = 10.0
+    retry_after_ms: PositiveInt = 1000
+
+
+class AuthConfig(_Section):
+    """Who may connect."""
+
+    tokens: tuple[SecretStr, ...] = ()
+
+
+class ServerConfig(BaseSettings):
+    """All settings of the server. Constructed directly, it reads neither files nor environment."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_NESTING,
+        env_ignore_empty=True,
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    voice: VoiceConfig = VoiceConfig()
+    workers: WorkerConfig = WorkerConfig()
+    text: TextConfig = TextConfig()
+    audio: AudioConfig = AudioConfig()
+    limits: LimitConfig = LimitConfig()
+    auth: AuthConfig = AuthConfig()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments only; `load_config` adds the file and the environment."""
+        return (init_settings,)
+
+
+Flags = Mapping[str, Any]  # nested like the tree: {"port": 0, "voice": {"engine": "fake"}}
+
+
+def load_config(path: Path | None = None, flags: Flags | None = None) -> ServerConfig:
+    """Read the configuration: flags over environment over the file at `path` over defaults.
+
+    `ZHIYIN_VOICES` is added to `voice.folders` whatever else sets them.
+
+    Raises:
+        ConfigError: The file cannot be read, or a key is unknown or its value not allowed.
+    """
+    if path is not None and not path.is_file():
+        raise ConfigError(f"no configuration file {path}")
+    try:
+        config = _loader(path)(**(flags or {}))
+    except ValidationError as error:
+        raise ConfigError(_describe(error, path)) from None
+    except (yaml.YAMLError, OSError, ValueError, TypeError) as error:  # the last two: not a mapping, bad JSON
+        raise ConfigError(f"configuration {path or ''}: {error}") from None
+    extra = tuple(Path(part) for part in os.environ.get(ENV_VOICES, "").split(os.pathsep) if part)
+    values = {name: getattr(config, name) for name in ServerConfig.model_fields}
+    folders = (*config.voice.folders, *extra)
+    return ServerConfig(**values | {"voice": config.voice.model_copy(update={"folders": folders})})
+
+
+def unknown_environment() -> list[str]:
+    """Return the ZHIYIN_... variables that name no setting.
+
+    They are worth a warning, not a refusal: orchestrators inject variables of this shape
+    (`ZHIYIN_SERVICE_HOST` in Kubernetes) and clients have their own.
+    """
+    known = {ENV_VOICES, *(f"{ENV_PREFIX}{path}".upper() for path in setting_paths(ENV_NESTING))}
+    return sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+
+
+def setting_paths(separator: str = ".") -> list[str]:
+    """Return the path of every setting, sections included: `limits`, `limits.idle_s`, ..."""
+    paths: list[str] = []
+    for name, field in ServerConfig.model_fields.items():
+        paths.append(name)
+        if isinstance(field.default, BaseModel):
+            paths.extend(f"{name}{separator}{inner}" for inner in type(field.default).model_fields)
+    return paths
+
+
+def _loader(path: Path | None) -> type[ServerConfig]:
+    """Return ServerConfig with the file at `path` and the environment as further sources."""
+
+    class LoadedConfig(ServerConfig):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            file = () if path is None else (YamlConfigSettingsSource(settings_cls, yaml_file=path),)
+            return (init_settings, EnvSettingsSource(settings_cls), *file)
+
+    return LoadedConfig
+
+
+def _describe(error: ValidationError, path: Path | None) -> str:
+    lines = []
+    for detail in error.errors(include_url=False):
+        key = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            lines.append(f"{key}: unknown key")
+        else:
+            lines.append(f"{key}: found {detail['input']!r}; {detail['msg'][0].lower()}{detail['msg'][1:]}")
+    source = f"configuration {path}" if path else "configuration"
+    return f"{source}: " + "; ".join(lines)

@@ -1,0 +1,120 @@
+"""Cut an utterance's audio into frames for the wire.
+
+Input   AudioReady events at the voice's rate
+Output  pieces at the output rate, then audio frames with header and PCM
+State   the resampler of the current segment, the frame counter, time spent
+It does not know sockets, credit or text. Nothing is held back to fill a frame: pieces are cut,
+never merged, so that packing adds no delay beyond the resampler's 2 ms.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from server.framing import AudioFlags, AudioHeader, Frame, audio_frame
+from streaming.audio.pcm import PcmFormat, encode_pcm
+from streaming.audio.resample import StreamResampler, resampled_position
+from streaming.events import AudioReady
+from streaming.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Audio that travels in one frame: `samples` [n] float32 at the output rate, from `start`."""
+
+    samples: FloatArray
+    start: int
+    segment_index: int
+    ends_segment: bool
+    cached: bool
+
+    def split(self, n_samples: int) -> tuple[Piece, Piece]:
+        """Return the first `n_samples` and the rest; both must be non-empty."""
+        assert 0 < n_samples < len(self.samples)
+        head = replace(self, samples=self.samples[:n_samples], ends_segment=False)
+        tail = replace(self, samples=self.samples[n_samples:], start=self.start + n_samples)
+        return head, tail
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """What the client asked for, and how large frames may be."""
+
+    pcm_format: PcmFormat
+    rate: int
+    first_frame_ms: int
+    frame_ms: int
+
+
+class Packer:
+    """Packs one utterance."""
+
+    def __init__(
+        self,
+        ctx: int,
+        voice_rate: int,
+        output: OutputFormat,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._ctx = ctx
+        self._voice_rate = voice_rate
+        self._output = output
+        self._clock = clock
+        self._resampler: StreamResampler | None = None
+        self._limit = max(1, output.first_frame_ms * output.rate // 1000)
+        self._seq = 0
+        self.encode_s = 0.0
+
+    def position(self, sample: int) -> int:
+        """Return the output-rate position of a sample of the voice."""
+        return resampled_position(sample, self._voice_rate, self._output.rate)
+
+    def push(self, audio: AudioReady) -> list[Piece]:
+        """Return the pieces that `audio` completes, in order; possibly none."""
+        started_s = self._clock()
+        if self._resampler is None:
+            # One per segment: its tail is then sent with the segment, not with the next one.
+            self._resampler = StreamResampler(
+                self._voice_rate, self._output.rate, start_sample=audio.start_sample
+            )
+        resampler = self._resampler
+        pieces = self._cut(audio, resampler.out_position, resampler.push(audio.samples))
+        if audio.last_of_segment:
+            pieces += self._cut(audio, resampler.out_position, resampler.flush())
+            self._resampler = None
+            if pieces:
+                pieces[-1] = replace(pieces[-1], ends_segment=True)
+        self.encode_s += self._clock() - started_s
+        return pieces
+
+    def frame(self, piece: Piece, *, is_last: bool) -> Frame:
+        """Return the next frame; `is_last` marks the end of the utterance."""
+        started_s = self._clock()
+        flags = AudioFlags(0)
+        if self._seq == 0:
+            flags |= AudioFlags.FIRST
+        if piece.ends_segment:
+            flags |= AudioFlags.LAST_OF_SENTENCE
+        if is_last:
+            flags |= AudioFlags.LAST
+        if piece.cached:
+            flags |= AudioFlags.CACHED
+        header = AudioHeader(
+            self._ctx, self._seq, piece.start, len(piece.samples), piece.segment_index, flags
+        )
+        frame = audio_frame(header, encode_pcm(piece.samples, self._output.pcm_format))
+        self._seq += 1
+        self.encode_s += self._clock() - started_s
+        return frame
+
+    def _cut(self, audio: AudioReady, start: int, samples: FloatArray) -> list[Piece]:
+        pieces = []
+        while len(samples):
+            head, samples = samples[: self._limit], samples[self._limit :]
+            pieces.append(Piece(head, start, audio.segment_index, ends_segment=False, cached=audio.cached))
+            start += len(head)
+            self._limit = max(1, self._output.frame_ms * self._output.rate // 1000)
+        return pieces

@@ -1,0 +1,107 @@
+"""Run the server as a process: start, tell where it is, stop cleanly.
+
+Input   the configuration, signals
+Output  a listening server; one `ready` line for people and for scripts
+State   none after it returns
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+
+from aiohttp import web
+
+from server.app import build_app
+from server.backend import Backend, start_backend
+from server.config import ServerConfig
+from server.native import PATH
+from streaming.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+HTTP_SHUTDOWN_S = 5.0  # for HTTP requests that are still being answered; WebSockets were ended before
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+async def serve(config: ServerConfig, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM, then stop cleanly; a second signal kills.
+
+    `announce` gets the lines that tell where the server is.
+
+    Raises:
+        ConfigError: No voice can speak, or the address cannot be listened on.
+    """
+    stop = _stop_on_signal()
+    backend = await asyncio.to_thread(start_backend, config)
+    runner = web.AppRunner(build_app(backend), access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S)
+    await runner.setup()
+    try:
+        address = await _listen(runner, config)
+        announce(_where(address, backend))
+        await stop.wait()
+        logger.info("stopping")
+    finally:
+        # 1. stop listening, 2. end the connections (1001) after draining, 3. end HTTP requests,
+        # 4. stop the worker threads: aiohttp's order, with 2 and 4 hooked in by `build_app`.
+        await runner.cleanup()
+        logger.info("stopped")
+
+
+def run(config: ServerConfig, announce: Callable[[str], None]) -> None:
+    """Run `serve` on uvloop, where there is one.
+
+    Raises:
+        ConfigError: See `serve`.
+    """
+    if sys.platform == "win32":
+        asyncio.run(serve(config, announce))
+    else:
+        import uvloop
+
+        uvloop.run(serve(config, announce))
+
+
+def _stop_on_signal() -> asyncio.Event:
+    """Return an event that the first SIGINT or SIGTERM sets; later ones act as usual."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def on_signal() -> None:
+        stop.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    if sys.platform != "win32":  # there, Ctrl-C cancels `serve`, whose cleanup is the same
+        for number in signals:
+            loop.add_signal_handler(number, on_signal)
+    return stop
+
+
+async def _listen(runner: web.AppRunner, config: ServerConfig) -> str:
+    """Listen and return `host:port` with the real port."""
+    site = web.TCPSite(runner, config.host, config.port)
+    try:
+        await site.start()
+    except OSError as error:
+        hint = "is another server running? try --port 0" if config.port else "check --host"
+        reason = error.strerror or str(error)
+        raise ConfigError(f"cannot listen on {config.host}:{config.port}: {reason} ({hint})") from None
+    port = runner.addresses[0][1]
+    host = WILDCARDS.get(config.host, config.host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _where(address: str, backend: Backend) -> str:
+    url = f"ws://{address}{PATH}"
+    voices = ", ".join(backend.library.names)
+    return (
+        f"ready: http://{address}\n"
+        f"  voices     {voices}\n"
+        f"  WebSocket  {url}\n"
+        f'  try        zhiyin say "你好，欢迎使用语音合成服务。" -o hello.wav --stats --url {url}\n'
+    )

@@ -1,0 +1,1 @@
+"""The core of Zhiyin: text in, audio out. It knows no sockets, no HTTP and no training."""

@@ -1,0 +1,1 @@
+"""Runtimes: one file per library that runs networks, and the fake."""

@@ -1,0 +1,1 @@
+"""Which call runs next, and where."""

@@ -1,0 +1,1 @@
+"""From phonemes to samples: acoustic stream, vocoder stream, one grid."""

@@ -1,0 +1,159 @@
+"""The acoustic half of one segment: phonemes to feature frames, decoder step by decoder step.
+
+Input   Phonemes and Style; an Engine
+Output  MelChunk per block of the grid
+State   the decoder's windows, the last frame, the PostNet's packed state; all owned by the stream
+Not here: which thread runs this, when, and what is done with the frames.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streaming.errors import SynthesisError
+from streaming.synthesis.durations import DurationPlan, plan_durations
+from streaming.synthesis.engine import Engine
+from streaming.synthesis.grid import BlockPlan
+from streaming.synthesis.regulator import memory_rows
+from streaming.types import FloatArray, MelChunk, Phonemes, Style
+from streaming.voice import VoiceManifest
+
+MASKED = np.float32(-np.inf)  # additive attention mask of an unused slot
+
+
+class AcousticStream:
+    """Encodes a segment at construction time of the durations, then decodes block by block.
+
+    Not thread-safe; the blocks must be asked for in order. Blocking: run it in a worker thread.
+    """
+
+    def __init__(self, engine: Engine, voice: VoiceManifest, phonemes: Phonemes, style: Style) -> None:
+        self._engine = engine
+        self._voice = voice
+        self._sizes = voice.acoustic
+        self._phonemes = phonemes
+        self._style = style
+        self._postnet_state = np.zeros((1, self._sizes.postnet_state_size), np.float32)
+        self._prev = np.zeros((1, self._sizes.n_features), np.float32)
+        self._next_step = 0
+        self._plan: DurationPlan | None = None
+
+    @property
+    def plan(self) -> DurationPlan:
+        """Durations of the segment; known after `encode`."""
+        if self._plan is None:
+            msg = "encode() has not run yet"
+            raise RuntimeError(msg)
+        return self._plan
+
+    def encode(self) -> DurationPlan:
+        """Run the networks that see the whole segment: encoder, durations, decoder memory.
+
+        Raises:
+            SynthesisError: The runtime failed or a duration is not a number.
+        """
+        ids = self._phonemes.ids.astype(np.int64, copy=False)[None]
+        n_tokens = ids.shape[1]
+        encoded = self._engine.run(
+            "encoder",
+            {
+                "ling": ids,
+                "emotion": np.full((1, n_tokens), self._voice.emotion_id(self._style.emotion), np.int64),
+                "speaker": np.full((1, n_tokens), self._voice.speaker_id(self._style.speaker), np.int64),
+            },
+        )
+        sizes = self._sizes
+        plan = plan_durations(
+            np.asarray(encoded["log_durations"][0], np.float32),
+            speed=self._style.speed,
+            outputs_per_step=sizes.outputs_per_step,
+            window_buckets=sizes.window_buckets,
+        )
+        text, speaker, emotion = (np.asarray(encoded[name][0], np.float32) for name in ("aug", "spk", "emo"))
+        self._rows = memory_rows(text, speaker, emotion, plan.token_frames, sizes.outputs_per_step)
+        self._plan = plan
+        if plan.n_frames:
+            self._prepare_windows(plan)
+        return plan
+
+    def _prepare_windows(self, plan: DurationPlan) -> None:
+        memory = self._engine.run("memory", {"rows": self._rows[None]})
+        tail = ((0, 0), (0, 0), (0, 0), (0, plan.window), (0, 0))  # so that every window is full
+        self._mem_k = np.pad(memory["mem_k"], tail)  # (1, L, H, M + W, dh)
+        self._mem_v = np.pad(memory["mem_v"], tail)
+        sizes = self._sizes
+        shape = (1, sizes.decoder_layers, sizes.decoder_heads, plan.window, sizes.decoder_head_dim)
+        self._self_k: FloatArray = np.zeros(shape, np.float32)
+        self._self_v: FloatArray = np.zeros(shape, np.float32)
+
+    def frames(self, block: BlockPlan) -> MelChunk:
+        """Run the decoder steps and the PostNet group of one block of the grid.
+
+        Returns:
+            The frames in [0, T) that became final: start_frame is the grid's step border minus
+            the PostNet's delay. Empty when all T frames came out before.
+
+        Raises:
+            SynthesisError: The runtime failed or a frame is not a number.
+        """
+        r, delay = self._sizes.outputs_per_step, self._sizes.postnet_delay_frames
+        group_start = block.start_step * r
+        start, end = group_start - delay, block.end_step * r - delay
+        n_frames = self.plan.n_frames
+        if start >= n_frames:
+            return MelChunk(np.zeros((0, self._sizes.n_features), np.float32), n_frames)
+        decoded = np.zeros((1, (block.end_step - block.start_step) * r, self._sizes.n_features), np.float32)
+        for step in range(block.start_step, min(block.end_step, self.plan.n_steps)):
+            decoded[0, step * r - group_start :][:r] = self._step(step)
+        decoded[0, max(n_frames - group_start, 0) :] = 0.0  # rows beyond T (spec section 1.6)
+        out = self._engine.run(
+            "postnet",
+            {
+                "frames": decoded,
+                "start": np.array([group_start], np.int64),
+                "length": np.array([n_frames], np.int64),
+                "state": self._postnet_state,
+            },
+        )
+        self._postnet_state = np.asarray(out["state"], np.float32)
+        frames = np.asarray(out["frames"][0], np.float32)[max(-start, 0) : min(end, n_frames) - start]
+        if not np.isfinite(frames).all():
+            msg = f"the acoustic networks returned values that are not finite at frame {max(start, 0)}"
+            raise SynthesisError(msg)
+        return MelChunk(frames, max(start, 0))
+
+    def _step(self, step: int) -> FloatArray:
+        """One decoder step: [r, n_features]; moves the windows on by one slot."""
+        window = self.plan.window
+        mem_mask, self_mask = self._masks(step)
+        out = self._engine.run(
+            "decoder",
+            {
+                "prev": self._prev,
+                "row": self._rows[step : step + 1],
+                "mem_k": np.ascontiguousarray(self._mem_k[:, :, :, step : step + window]),
+                "mem_v": np.ascontiguousarray(self._mem_v[:, :, :, step : step + window]),
+                "mem_mask": mem_mask,
+                "self_k": self._self_k,
+                "self_v": self._self_v,
+                "self_mask": self_mask,
+            },
+        )
+        self._self_k = np.asarray(out["self_k"], np.float32)
+        self._self_v = np.asarray(out["self_v"], np.float32)
+        frames = np.asarray(out["frames"][0], np.float32)
+        self._prev = frames[None, -1]
+        return frames
+
+    def _masks(self, step: int) -> tuple[FloatArray, FloatArray]:
+        """Masks of the window: memory rows step..step+band, own history step-band..step.
+
+        Slot i of the memory window is row step + i; slot W-1-i of the history is step - i.
+        """
+        plan = self.plan
+        slots = np.arange(plan.window)
+        ahead = min(plan.band_width, plan.n_steps - 1 - step)
+        back = min(plan.band_width, step)
+        mem_mask = np.where(slots <= ahead, np.float32(0.0), MASKED)
+        self_mask = np.where(plan.window - 1 - slots <= back, np.float32(0.0), MASKED)
+        return mem_mask[None], self_mask[None]

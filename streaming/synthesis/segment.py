@@ -1,0 +1,122 @@
+"""One segment from phonemes to samples: the acoustic and the vocoder stream on one grid.
+
+Input   Phonemes, Style; an Engine that any number of segments share
+Output  AudioChunk per block of the grid, in order
+State   everything a segment needs; nothing is shared between segments
+Not here: threads, deadlines, clients. `advance` is a plain blocking call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from streaming.synthesis.acoustic import AcousticStream
+from streaming.synthesis.engine import Engine
+from streaming.synthesis.grid import Grid
+from streaming.synthesis.vocoder import VocoderStream
+from streaming.types import AudioChunk, FloatArray, IntArray, Phonemes, StageTimes, Style
+from streaming.voice import VoiceManifest
+
+NORMAL_VOLUME = 50.0  # Style.volume that leaves the amplitude as it is
+
+
+def grid_of(voice: VoiceManifest) -> Grid:
+    """Return the grid that a voice's manifest defines."""
+    return Grid(
+        block_frames=voice.block_frames,
+        outputs_per_step=voice.acoustic.outputs_per_step,
+        postnet_delay_frames=voice.acoustic.postnet_delay_frames,
+        lookahead_frames=voice.vocoder.lookahead_frames,
+    )
+
+
+class SegmentSynthesis:
+    """Synthesises one segment, at most one vocoder block per call.
+
+    Not thread-safe, but successive calls may come from different threads. There is nothing to
+    close: dropping the last reference frees all state.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        voice: VoiceManifest,
+        phonemes: Phonemes,
+        style: Style,
+        *,
+        times: StageTimes | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Check the style; no network runs yet.
+
+        Raises:
+            UnknownVoiceError: The voice has no such speaker or emotion.
+            BadRequestError: A factor of the style is out of range.
+        """
+        voice.check_style(style)
+        self.times = StageTimes() if times is None else times  # an utterance sums over its segments
+        self._engine = engine
+        self._voice = voice
+        self._style = style
+        self._clock = clock
+        self._grid = grid_of(voice)
+        self._acoustic = AcousticStream(engine, voice, phonemes, style)
+        self._vocoder: VocoderStream | None = None
+        self._next_block = 0
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the durations are known: true after the first `advance`."""
+        return self._vocoder is not None
+
+    @property
+    def n_samples(self) -> int:
+        """Length of the segment in samples; known after the first `advance`."""
+        return self._acoustic.plan.n_frames * self._voice.hop_length
+
+    @property
+    def token_start_samples(self) -> IntArray:
+        """First sample of each token and the end: [n_tokens + 1] int64; known after the first `advance`."""
+        return self._acoustic.plan.token_start_frames() * self._voice.hop_length
+
+    def advance(self) -> AudioChunk | None:
+        """Compute the next block.
+
+        The first call also runs the encoder. A segment without any frame yields one empty last
+        chunk.
+
+        Returns:
+            The next samples of the segment, or None after the last.
+
+        Raises:
+            SynthesisError: The runtime failed; the segment cannot go on.
+        """
+        vocoder = self._vocoder or self._encode()
+        n_frames = self._acoustic.plan.n_frames
+        if self._next_block >= max(self._grid.n_blocks(n_frames), 1):
+            return None
+        plan = self._grid.block(self._next_block)
+        self._next_block += 1
+        if n_frames == 0:
+            return AudioChunk(np.zeros(0, np.float32), 0, last=True)
+        started = self._clock()
+        vocoder.push(self._acoustic.frames(plan))
+        decoded = self._clock()
+        chunk = vocoder.block(plan)
+        self.times.decoder_ms += 1000.0 * (decoded - started)
+        self.times.vocoder_ms += 1000.0 * (self._clock() - decoded)
+        return AudioChunk(self._with_volume(chunk.samples), chunk.start_sample, chunk.last)
+
+    def _encode(self) -> VocoderStream:
+        started = self._clock()
+        plan = self._acoustic.encode()
+        self.times.encoder_ms += 1000.0 * (self._clock() - started)
+        self._vocoder = VocoderStream(self._engine, self._voice, self._style, plan.n_frames)
+        return self._vocoder
+
+    def _with_volume(self, samples: FloatArray) -> FloatArray:
+        gain = np.float32(self._style.volume / NORMAL_VOLUME)  # a gain of 1 changes no bit
+        return np.asarray(np.clip(samples * gain, -1.0, 1.0), np.float32)

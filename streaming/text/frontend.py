@@ -1,0 +1,183 @@
+"""From a segment's text to the phonemes that a voice speaks.
+
+Input   the text of one segment, as it was written
+Output  Phonemes (tokens, ids, word spans), or the spoken words before they are laid out
+State   dictionaries, read once by `warm_up`; nothing of any text
+Unaware of voices beyond their symbol tables, of segments' order and of streams.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streaming.errors import UnspeakableTextError
+from streaming.text.aligned import AlignedText
+from streaming.text.cleaning import is_hanzi
+from streaming.text.english import EnglishLexicon
+from streaming.text.linguistics import MINOR_BREAK, SpokenWord, to_phonemes
+from streaming.text.mandarin import MandarinReader
+from streaming.text.normalizer import Normalizer
+from streaming.text.numerals import number_words
+from streaming.text.prosody import ProsodicWord, break_levels, mark_level
+from streaming.text.sandhi import Word, surface_tones
+from streaming.text.syllables import Syllable, english_syllables, mandarin_syllable
+from streaming.text.symbols import SymbolTables
+from streaming.types import Phonemes
+
+_RUN = re.compile(r"(?P<hanzi>[㐀-䶿一-鿿〇\U00020000-\U0003ffff]+)|(?P<latin>[A-Za-z]+(?:['’][A-Za-z]+)*)")
+# Words that lean on the word before them: they are spoken, and timed, as one with it.
+_CLITICS = frozenset("的地得了着著吗嗎呢吧啊呀嘛啦哇们們么麼呗唄")
+_STAY_APART = frozenset("我你您他她它谁咱也都就还又必总")  # 我得走: here 得 is a verb
+
+
+@dataclass(slots=True)
+class _Unit:
+    """A spoken word in the making: Mandarin (lexical words, readings) or English (syllables)."""
+
+    start: int
+    end: int
+    mandarin: tuple[Word, ...] = ()
+    english: tuple[Syllable, ...] = ()
+    text: str = ""
+    mark: int = 0
+    break_level: int = 0
+
+    @property
+    def n_syllables(self) -> int:
+        return len(self.english) or sum(map(len, self.mandarin))
+
+
+class Frontend:
+    """Text frontend of one voice. Thread-safe: any number of threads may call any method.
+
+    `warm_up` loads the dictionaries (about 1 s); without it the first call does. There is no lock: threads that race
+    to it load the same dictionaries twice and then share one copy.
+    """
+
+    def __init__(self, tables: SymbolTables) -> None:
+        self._tables = tables
+        self._normalizer = Normalizer()
+        self._mandarin = MandarinReader()
+        self._english = EnglishLexicon()
+        self._warm = False
+
+    def warm_up(self) -> None:
+        """Load dictionaries and rules; does nothing the second time."""
+        if not self._warm:
+            self._normalizer.warm_up()
+            self._mandarin.warm_up()
+            self._english.warm_up()
+            self._warm = True
+
+    def phonemes(self, text: str) -> Phonemes | None:
+        """Return the phonemes of one segment, or None if nothing in it is speakable (punctuation, emoji).
+
+        Raises:
+            UnspeakableTextError: A character has no reading (kana, Hangul, Cyrillic, ...), or the voice lacks a
+                symbol; the message names it.
+        """
+        words = self.spoken_words(text)
+        return to_phonemes(words, self._tables) if words else None
+
+    def spoken_words(self, text: str) -> list[SpokenWord]:
+        """Return the words of one segment with surface pronunciation and break levels; [] if nothing is speakable.
+
+        Raises:
+            UnspeakableTextError: As `phonemes`.
+        """
+        self.warm_up()
+        aligned = self._normalizer.normalize(text)
+        units = self._units(aligned)
+        levels = break_levels([ProsodicWord(unit.text, unit.n_syllables, unit.mark) for unit in units])
+        for unit, level in zip(units, levels, strict=True):
+            unit.break_level = level
+        self._apply_sandhi(units)
+        return [_spoken(unit, aligned) for unit in units]
+
+    def _units(self, aligned: AlignedText) -> list[_Unit]:
+        units: list[_Unit] = []
+        text = aligned.text
+        done = 0
+        for match in _RUN.finditer(text):
+            between = text[done : match.start()]
+            _refuse_letters(between)
+            if units:
+                units[-1].mark = _mark(between, text[done - 1], match[0][0])
+            if match.lastgroup == "hanzi":
+                units += self._mandarin_units(match.start(), aligned[match.start() : match.end()])
+            else:
+                units += self._english_units(match)
+            done = match.end()
+        _refuse_letters(text[done:])
+        return units
+
+    def _mandarin_units(self, offset: int, run: AlignedText) -> list[_Unit]:
+        units: list[_Unit] = []
+        for word in self._mandarin.read(run.text, number_words(run)):
+            start = offset + word.start
+            end = start + len(word.text)
+            if units and word.text in _CLITICS and units[-1].text not in _STAY_APART:
+                host = units[-1]
+                host.mandarin, host.text, host.end = (
+                    (*host.mandarin, word.readings),
+                    host.text + word.text,
+                    end,
+                )
+            else:
+                units.append(_Unit(start, end, mandarin=(word.readings,), text=word.text))
+        return units
+
+    def _english_units(self, match: re.Match[str]) -> list[_Unit]:
+        units: list[_Unit] = []
+        for part in self._english.pronounce(match[0].replace("’", "'")):
+            start = match.start() + part.start
+            end = start + len(part.text)
+            units.append(_Unit(start, end, english=english_syllables(part.arpabet), text=part.text))
+        return units
+
+    def _apply_sandhi(self, units: Sequence[_Unit]) -> None:
+        """Give surface tones to every stretch of Mandarin words that no #2 or Latin word interrupts."""
+        phrase: list[_Unit] = []
+        for unit in units:
+            if unit.mandarin:
+                phrase.append(unit)
+            if not unit.mandarin or unit.break_level >= MINOR_BREAK:
+                self._surface(phrase)
+                phrase = []
+        self._surface(phrase)
+
+    def _surface(self, phrase: Sequence[_Unit]) -> None:
+        spoken = iter(
+            surface_tones([word for unit in phrase for word in unit.mandarin], self._mandarin.is_word)
+        )
+        for unit in phrase:
+            unit.mandarin = tuple(next(spoken) for _ in unit.mandarin)
+
+
+def _spoken(unit: _Unit, aligned: AlignedText) -> SpokenWord:
+    readings = [reading for word in unit.mandarin for reading in word]
+    syllables = unit.english or tuple(mandarin_syllable(reading.pinyin) for reading in readings)
+    char_start, char_end = aligned.origin(unit.start, unit.end)
+    return SpokenWord(unit.text, char_start, char_end, syllables, unit.break_level)
+
+
+def _mark(between: str, before: str, after: str) -> int:
+    """Return the break asked for between two runs; white space counts between Hanzi, where words need none."""
+    level = mark_level(between)
+    spaced = between.isspace() and is_hanzi(before) and is_hanzi(after)
+    return max(level, MINOR_BREAK) if spaced else level
+
+
+def _refuse_letters(between: str) -> None:
+    """Refuse letters of scripts without a reading; everything else between words is punctuation.
+
+    Raises:
+        UnspeakableTextError: Names the character.
+    """
+    for char in between:
+        if not char.isascii() and unicodedata.category(char)[0] == "L":
+            name = unicodedata.name(char, "unnamed")
+            raise UnspeakableTextError(f"no reading for {char!r} (U+{ord(char):04X} {name})")

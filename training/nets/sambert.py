@@ -1,0 +1,211 @@
+"""The acoustic model KanTtsSAMBERT: linguistic ids to mel frames.
+
+    ling -> text encoder -> variance adaptor -> memory -> decoder (autoregressive) -> PostNet -> mel
+
+Input   ids of sentences; when training also durations, pitch, energy and mel of the corpus
+Output  `SambertTrainingOutput` (teacher-forced batch) or `SambertOutput` (one sentence, free-running
+        reference)
+State   none
+
+state_dict names and shapes are those of KAN-TTS (spec section 1.2). Mel stays in the data set's normalised
+domain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.nets.config import SambertConfig
+from training.nets.decoder import MelDecoder
+from training.nets.fsmn import Fsmn
+from training.nets.text_encoder import TextEncoder, keep_rows
+from training.nets.variance import VarianceAdaptor, band_width, round_durations
+
+
+@dataclass(frozen=True, slots=True)
+class SambertBatch:
+    """A padded batch of corpus items; B items, N tokens and T frames in the longest.
+
+    Attributes:
+        ling: [B, N, 4] int64, no EOS; padding may be any valid id.
+        emotion: [B, N] int64.
+        speaker: [B, N] int64, or [B, E] float32 speaker vectors.
+        n_tokens: [B] int64, at least 1.
+        durations: [B, N] int64 frames, 0 on padding; each row sums to the item's n_frames.
+        pitch: [B, N] normalised; 0 on padding.
+        energy: [B, N] normalised; 0 on padding.
+        mel: [B, T, F] normalised; 0 on padding.
+        n_frames: [B] int64.
+    """
+
+    ling: Tensor
+    emotion: Tensor
+    speaker: Tensor
+    n_tokens: Tensor
+    durations: Tensor
+    pitch: Tensor
+    energy: Tensor
+    mel: Tensor
+    n_frames: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SambertTrainingOutput:
+    """Predictions of a batch: mel [B, T, F] (0 after each item's frames), token values [B, N]."""
+
+    dec_outputs: Tensor
+    postnet_outputs: Tensor
+    log_durations: Tensor
+    pitch: Tensor
+    energy: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SambertOutput:
+    """Everything computed for one sentence of N tokens and T frames.
+
+    Attributes:
+        text_hid: [1, N, p].
+        pitch: [1, N]; energy and log_durations (log(1 + frames)) likewise.
+        energy: [1, N].
+        log_durations: [1, N].
+        durations: Whole frames per token [1, N], int64.
+        band_width: W in decoder steps.
+        n_frames: T.
+        memory: Decoder memory [1, M, D].
+        dec_outputs: [1, T, F].
+        postnet_outputs: [1, T, F].
+    """
+
+    text_hid: Tensor
+    pitch: Tensor
+    energy: Tensor
+    log_durations: Tensor
+    durations: Tensor
+    band_width: int
+    n_frames: int
+    memory: Tensor
+    dec_outputs: Tensor
+    postnet_outputs: Tensor
+
+
+class PostNet(nn.Module):
+    """Adds detail to decoder frames: FSMN with little look-ahead, LSTM, linear; residual on the input."""
+
+    def __init__(self, config: SambertConfig) -> None:
+        super().__init__()
+        self.fsmn = Fsmn(
+            config.num_mels,
+            n_layers=config.postnet_fsmn_num_layers,
+            memory_units=config.postnet_num_memory_units,
+            inner_units=config.postnet_ffn_inner_dim,
+            filter_size=config.postnet_filter_size,
+            shift=config.postnet_shift,
+            dropout=config.postnet_dropout,
+        )
+        self.lstm = nn.LSTM(config.postnet_num_memory_units, config.postnet_lstm_units, batch_first=True)
+        self.fc = nn.Linear(config.postnet_lstm_units, config.num_mels)
+
+    def forward(self, frames: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Map frames [B, T, F] to [B, T, F]; `keep` [B, T, 1] marks valid rows."""
+        refined: Tensor = self.fc(self.lstm(self.fsmn(frames, keep))[0]) + frames
+        return refined if keep is None else refined * keep
+
+
+class Sambert(nn.Module):
+    """The whole acoustic model: plain or NSF (two more rows a frame), speaker table or vector (SE)."""
+
+    def __init__(self, config: SambertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.text_encoder = TextEncoder(config)
+        if not config.SE:
+            self.spk_tokenizer = nn.Embedding(config.tables.speaker, config.speaker_units)
+        self.emo_tokenizer = nn.Embedding(config.tables.emotion, config.emotion_units)
+        self.variance_adaptor = VarianceAdaptor(config)
+        self.mel_decoder = MelDecoder(config)
+        self.mel_postnet = PostNet(config)
+
+    def speaker_rows(self, speaker: Tensor, n_tokens: int) -> Tensor:
+        """[B, N, s] of speaker ids [B, N], or of vectors [B, s] or [B, 1, s] repeated for every token."""
+        if not self.config.SE:
+            rows: Tensor = self.spk_tokenizer(speaker)
+            return rows
+        return speaker.reshape(speaker.size(0), 1, -1).expand(-1, n_tokens, -1)
+
+    def forward(self, batch: SambertBatch) -> SambertTrainingOutput:
+        """Teacher-forced pass over a batch: its durations, pitch, energy and mel are the teachers."""
+        adaptor = self.variance_adaptor
+        n_tokens, r = batch.ling.size(1), self.config.outputs_per_step
+        text_hid = self.text_encoder(batch.ling, batch.n_tokens)
+        speaker = self.speaker_rows(batch.speaker, n_tokens)
+        emotion = self.emo_tokenizer(batch.emotion)
+        inputs = torch.cat([text_hid, speaker, emotion], dim=-1)
+        aug = adaptor.augment(text_hid, batch.pitch, batch.energy)
+        condition = torch.cat([aug, speaker, emotion], dim=-1)
+        keep_tokens = keep_rows(batch.n_tokens, n_tokens)
+        log_durations = adaptor.duration_predictor(condition, torch.log1p(batch.durations.float()))
+        n_frames = batch.mel.size(1)
+        mel = F.pad(batch.mel, (0, 0, 0, -n_frames % r))
+        memory = adaptor.expand(aug, speaker, emotion, batch.durations, mel.size(1))
+        steps = torch.div(batch.n_frames + r - 1, r, rounding_mode="floor")
+        frames = self.mel_decoder.mel_dec(memory, mel, band_width(batch.durations, r), steps)[:, :n_frames]
+        keep = keep_rows(batch.n_frames, n_frames)
+        frames = frames if keep is None else frames * keep
+        return SambertTrainingOutput(
+            dec_outputs=frames,
+            postnet_outputs=self.mel_postnet(frames, keep),
+            log_durations=log_durations if keep_tokens is None else log_durations * keep_tokens.squeeze(-1),
+            pitch=adaptor.pitch_predictor(inputs, batch.n_tokens),
+            energy=adaptor.energy_predictor(inputs, batch.n_tokens),
+        )
+
+    @torch.no_grad()
+    def infer(
+        self, ling: Tensor, emotion: Tensor, speaker: Tensor, durations: Tensor | None = None
+    ) -> SambertOutput:
+        """Synthesise one sentence, free-running; the reference that streaming is held against.
+
+        Args:
+            ling: [1, N, 4] int64, no EOS.
+            emotion: [1, N] int64.
+            speaker: [1, N] int64, or the speaker vector [1, s] float32 of an SE model.
+            durations: Frames per token [1, N] (float, unrounded) to use in place of the predicted ones.
+
+        Raises:
+            ValueError: The batch is not 1, or not a single frame is predicted.
+        """
+        if ling.size(0) != 1:
+            raise ValueError(f"infer takes one sentence, got {ling.size(0)}")
+        adaptor, r = self.variance_adaptor, self.config.outputs_per_step
+        text_hid = self.text_encoder(ling)
+        speaker, emotion = self.speaker_rows(speaker, ling.size(1)), self.emo_tokenizer(emotion)
+        inputs = torch.cat([text_hid, speaker, emotion], dim=-1)
+        pitch, energy = adaptor.pitch_predictor(inputs), adaptor.energy_predictor(inputs)
+        aug = adaptor.augment(text_hid, pitch, energy)
+        log_durations = adaptor.duration_predictor.infer(torch.cat([aug, speaker, emotion], dim=-1))
+        if durations is not None:
+            log_durations = torch.log1p(durations.float())
+        float_durations = torch.exp(log_durations) - 1 if durations is None else durations.float()
+        rounded = round_durations(log_durations) if durations is None else (float_durations + 0.5).long()
+        n_frames, band = int(rounded.sum()), int(band_width(float_durations, r))
+        if n_frames == 0:
+            raise ValueError("the sentence has no frames: every predicted duration rounds to 0")
+        memory = adaptor.expand(aug, speaker, emotion, rounded, n_frames + -n_frames % r)
+        dec_outputs = self.mel_decoder.mel_dec.infer(memory, band)[:, :n_frames]
+        return SambertOutput(
+            text_hid=text_hid,
+            pitch=pitch,
+            energy=energy,
+            log_durations=log_durations,
+            durations=rounded,
+            band_width=band,
+            n_frames=n_frames,
+            memory=memory,
+            dec_outputs=dec_outputs,
+            postnet_outputs=self.mel_postnet(dec_outputs),
+        )
