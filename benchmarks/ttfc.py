@@ -156,7 +156,7 @@ def report(rows: list[Row], machine: Machine, config: dict[str, Any]) -> str:
     result = {"benchmark": "ttfc", "rows": [asdict(row) for row in rows], "config": config, **asdict(machine)}
     lines = [
         f"machine   {machine.cpu}, {machine.cores} cores, load {machine.load}, {machine.system}",
-        f"software  python {machine.python}, {versions}, commit {machine.commit}",
+        f"software  python {machine.python}, {versions}, commit {machine.commit or 'unknown'}",
         f"command   {config['command']}",
         f"voice     {config['voice']}, {config['sample_rate']} Hz; {config['repetitions']} texts per row",
         "",

@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 AUDIO_HEADER = struct.Struct("<BBHIQIHH")  # kind, flags, ctx, seq, sample, samples, sentence, meta length
@@ -76,6 +77,10 @@ class Reception:
         return gaps
 
 
+class _RefusedError(Exception):
+    """The server's answer is an error, or is not what the protocol promises."""
+
+
 class StreamTimer:
     """A connection that times utterances; not for concurrent use."""
 
@@ -103,19 +108,25 @@ class StreamTimer:
         Cancelling leaves the connection with a half-read utterance: close it then.
 
         Raises:
-            RuntimeError: The server answered with an error, or with no audio.
+            RuntimeError: The server answered with an error or with no audio, or closed the connection.
         """
         if self._connection is None:
             raise RuntimeError("not connected; use `async with`")
         self._ctx = self._ctx % MAX_CTX + 1
         request = {"type": "open", "ctx": self._ctx, "voice": voice, "rate": rate, "text": text, "end": True}
         message = json.dumps(request, ensure_ascii=False)
+        sent = time.perf_counter()
+        try:
+            await self._connection.send(message)
+            return await self._receive(self._connection, sent, rate)
+        except (ConnectionClosed, _RefusedError) as error:
+            raise RuntimeError(f"{text!r} was not spoken: {error}") from error
+
+    async def _receive(self, connection: ClientConnection, sent: float, rate: int) -> Reception:
         pieces: list[bytes] = []
         frames: list[tuple[float, int]] = []
-        sent = time.perf_counter()
-        await self._connection.send(message)
         while True:
-            received = await self._connection.recv()
+            received = await connection.recv()
             arrival_ms = 1000 * (time.perf_counter() - sent)
             if isinstance(received, bytes):
                 n_samples, payload = self._audio(received)
@@ -124,16 +135,16 @@ class StreamTimer:
                 continue
             event = json.loads(received)
             if event["type"] == "error":
-                raise RuntimeError(f"the server refused {text!r}: {event['code']}: {event['message']}")
+                raise _RefusedError(f"{event['code']}: {event['message']}")
             if event["type"] == "done" and event["ctx"] == self._ctx:
                 break
         if not frames:
-            raise RuntimeError(f"no audio for {text!r}")
-        pcm = np.frombuffer(b"".join(pieces), dtype="<i2")
-        return Reception(pcm.astype(np.float32) / np.float32(32768), rate, tuple(frames), event)
+            raise _RefusedError("no audio came")
+        samples = np.frombuffer(b"".join(pieces), dtype="<i2").astype(np.float32) / np.float32(32768)
+        return Reception(samples, rate, tuple(frames), event)
 
     def _audio(self, frame: bytes) -> tuple[int, bytes]:
         kind, _, ctx, _, _, n_samples, _, meta_bytes = AUDIO_HEADER.unpack_from(frame)
         if kind != AUDIO_KIND or ctx != self._ctx:
-            raise RuntimeError(f"unexpected binary frame: kind {kind}, ctx {ctx}; expected ctx {self._ctx}")
+            raise _RefusedError(f"unexpected binary frame: kind {kind}, ctx {ctx}; expected ctx {self._ctx}")
         return n_samples, frame[AUDIO_HEADER.size + meta_bytes :]

@@ -123,8 +123,8 @@ def text_policy(text: TextConfig, max_chars: int, max_delay_ms: int | None) -> T
     """Return the policy of one utterance."""
     return TextPolicy(
         segments=SegmentPolicy(
-            first_clause=text.first_clause,
             first_min_chars=text.first_min_chars,
+            first_rest_min_chars=text.first_rest_min_chars,
             max_chars=text.max_segment_chars,
         ),
         max_chars=max_chars,

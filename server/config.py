@@ -29,6 +29,7 @@ from streaming.errors import ConfigError
 ENV_PREFIX = "ZHIYIN_"
 ENV_NESTING = "__"
 ENV_VOICES = "ZHIYIN_VOICES"  # adds folders of voices, separated like PATH
+ENV_OF_CLIENTS = ("ZHIYIN_URL", "ZHIYIN_TOKEN")
 
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -64,8 +65,8 @@ class TextConfig(_Section):
     """When buffered text is spoken."""
 
     max_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
-    first_clause: bool = True
     first_min_chars: PositiveInt = 6
+    first_rest_min_chars: PositiveInt = 4
     max_segment_chars: Annotated[int, Field(ge=20, le=1000)] = 80
 
 
@@ -167,7 +168,11 @@ def unknown_environment() -> list[str]:
     They are worth a warning, not a refusal: orchestrators inject variables of this shape
     (`ZHIYIN_SERVICE_HOST` in Kubernetes) and clients have their own.
     """
-    known = {ENV_VOICES, *(f"{ENV_PREFIX}{path}".upper() for path in setting_paths(ENV_NESTING))}
+    known = {
+        ENV_VOICES,
+        *ENV_OF_CLIENTS,
+        *(f"{ENV_PREFIX}{path}".upper() for path in setting_paths(ENV_NESTING)),
+    }
     return sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
 
 

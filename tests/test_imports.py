@@ -32,15 +32,18 @@ ALLOWED: dict[str, set[str]] = {
     | {"streaming.voice", "streaming.text", "streaming.synthesis", "streaming.engines"},
     "streaming.events": VALUES | {"streaming.text.segmenter"},
     "streaming.account": VALUES,
+    "streaming.speech": VALUES
+    | {"streaming.events", "streaming.account", "streaming.voices", "streaming.synthesis"},
     "streaming.utterance": VALUES
-    | {"streaming.voice", "streaming.voices", "streaming.events", "streaming.account"}
+    | {"streaming.voice", "streaming.voices", "streaming.events", "streaming.account", "streaming.speech"}
     | {"streaming.text", "streaming.synthesis", "streaming.scheduling"},
     "server": {"streaming"},
     # `zhiyin say` is the client's command under the same name.
     "server.cli": {"server", "streaming", "clients.python"},
     "clients": set(),
     "training": VALUES
-    | {"streaming.text", "streaming.audio", "streaming.voice", "streaming.synthesis", "streaming.engines"},
+    | {"streaming.text", "streaming.audio", "streaming.voice", "streaming.voices"}
+    | {"streaming.synthesis", "streaming.engines"},
     "benchmarks": {"streaming", "server", "clients", "training"},
 }
 

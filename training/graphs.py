@@ -49,22 +49,22 @@ class NsfVocoderGraph(nn.Module):
 
 def encoder_graph(model: Sambert, speaker_vector: Tensor | None = None) -> Graph:
     """The `encoder` network; its duration loop becomes one ONNX Loop."""
-    encoder: nn.Module = SentenceEncoder(model, speaker_vector).eval()
-    encoder.register_module("duration_loop", torch.jit.script(encoder.get_submodule("duration_loop")))
+    encoder = SentenceEncoder(model, speaker_vector).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of scripting, as of the tracing exporter (export.py)
+        encoder.duration_loop.script()
     names = ("aug", "spk", "emo", "log_durations", "pitch", "energy")
-    tokens = {0: "batch", 1: "tokens"}
     inputs = {
         "ling": torch.ones(1, EXAMPLE_LENGTH, 4, dtype=torch.int64),
         "emotion": torch.ones(1, EXAMPLE_LENGTH, dtype=torch.int64),
         "speaker": torch.zeros(1, EXAMPLE_LENGTH, dtype=torch.int64),
     }
-    if speaker_vector is not None:  # the vector is baked in; the contract still has the input
-        encoder = _WithUnusedSpeaker(encoder).eval()
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # tracer notes about shapes that `check_network` tests
-        # Traced here, because the exporter's own tracer cannot call a scripted submodule.
-        traced = torch.jit.trace(encoder, tuple(inputs.values()), check_trace=False)
-    return Graph(traced, inputs, names, dict.fromkeys((*inputs, *names), tokens))
+    axes = {name: {0: "batch", 1: "tokens"} for name in (*inputs, *names)}
+    # An SE voice has its vector baked in; the contract still has the input.
+    module = encoder if speaker_vector is None else _WithUnusedSpeaker(encoder).eval()
+    return Graph(module, inputs, names, axes)
 
 
 class _WithUnusedSpeaker(nn.Module):

@@ -1,24 +1,29 @@
-"""What every training run keeps: checkpoints to resume from, a loss log, and a plot of it.
+"""What every training run keeps: checkpoints to resume from, averaged weights, a loss log and a plot of it.
 
 Files in the run's folder: checkpoint.pt (weights, optimiser, step, random state), log.jsonl, losses.png.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  the backend must be chosen first
 
 _CHECKPOINT_EVERY_S = 120.0  # what a killed run loses at most
+_AVERAGE_DECAY = 0.999  # per step
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 class TrainingRun:
@@ -84,3 +89,25 @@ class TrainingRun:
             axis.grid(visible=True, alpha=0.3)
         figure.savefig(self.folder / "losses.png", dpi=80, bbox_inches="tight")
         plt.close(figure)
+
+
+class WeightAverage(Generic[Net]):
+    """Exponential moving average of a network's weights: what is validated and exported."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = copy.deepcopy(net).eval().requires_grad_(requires_grad=False)
+
+    @torch.no_grad()
+    def update(self, net: Net, step: int) -> None:
+        """Move towards the present weights; faster in the first steps, where they are worth little."""
+        decay = min(_AVERAGE_DECAY, (1.0 + step) / (10.0 + step))
+        for ours, theirs in zip(self.net.parameters(), net.parameters(), strict=True):
+            ours.lerp_(theirs, 1.0 - decay)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The averaged weights."""
+        return self.net.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over averaged weights."""
+        self.net.load_state_dict(state)

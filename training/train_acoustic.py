@@ -29,7 +29,7 @@ from training.nets.config import SambertConfig, TableSizes
 from training.nets.losses import masked_l1, sambert_loss
 from training.nets.sambert import Sambert, SambertBatch, SambertTrainingOutput
 from training.pictures import save_mel_comparison
-from training.runs import TrainingRun
+from training.runs import TrainingRun, WeightAverage
 from training.settings import AcousticSettings, AudioSettings, TrainingSettings, load_settings
 
 LOG_EVERY_STEPS = 50
@@ -37,7 +37,6 @@ VALIDATE_EVERY_STEPS = 500
 N_FREE_RUNNING = 8  # sentences synthesised without the teacher at each validation
 F0_WEIGHT = 0.5
 VOICING_WEIGHT = 0.5
-AVERAGE_DECAY = 0.999  # of the weights' moving average, which is what is validated and exported
 FINAL_LEARNING_RATE = 0.02  # of the peak, at the last step
 
 
@@ -113,30 +112,6 @@ def source_row_loss(output: SambertTrainingOutput, batch: SambertBatch, row: int
     target = batch.mel[..., row]
     before = masked_l1(output.dec_outputs[..., row], target, batch.n_frames)
     return before + masked_l1(output.postnet_outputs[..., row], target, batch.n_frames)
-
-
-class WeightAverage:
-    """Exponential moving average of a network's weights."""
-
-    def __init__(self, net: Sambert) -> None:
-        self.net = Sambert(net.config)
-        self.net.load_state_dict(net.state_dict())
-        self.net.eval()
-
-    @torch.no_grad()
-    def update(self, net: Sambert, step: int) -> None:
-        """Move towards the present weights; faster in the first steps, where they are worth little."""
-        decay = min(AVERAGE_DECAY, (1.0 + step) / (10.0 + step))
-        for ours, theirs in zip(self.net.parameters(), net.parameters(), strict=True):
-            ours.lerp_(theirs.to(ours.device), 1.0 - decay)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """The averaged weights."""
-        return self.net.state_dict()
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over averaged weights."""
-        self.net.load_state_dict(state)
 
 
 def learning_rate(settings: AcousticSettings, step: int) -> float:

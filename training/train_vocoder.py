@@ -22,11 +22,12 @@ from tqdm import tqdm
 from streaming.text.symbols import SymbolTables
 from training.copy_synthesis import copy_error
 from training.features import load_statistics, load_utterances
+from training.nets.embedded_discriminators import VocoderDiscriminators
 from training.nets.embedded_vocoder import EmbeddedVocoder
 from training.nets.source import HarmonicNoiseSource, harmonic_noise_excitation
 from training.nets.spectral import LogMel, MultiResolutionStft
 from training.pictures import save_comparison
-from training.runs import TrainingRun
+from training.runs import TrainingRun, WeightAverage
 from training.settings import TrainingSettings, load_settings
 from training.vocoder_data import WARMUP_FRAMES, VocoderBatch, VocoderData
 
@@ -36,6 +37,7 @@ N_VALIDATION = 24
 LOG_MEL_WEIGHT = 2.0
 ADVERSARIAL_WEIGHT = 0.05  # small: the spectral losses lead, the discriminators add what they cannot see
 FEATURE_WEIGHT = 0.3
+JUDGE_LEARNING_RATE = 2e-4
 FINAL_LEARNING_RATE = 0.1  # of the first one, at the last step
 
 
@@ -104,6 +106,7 @@ class VocoderTrainer:
     @torch.no_grad()
     def validate(self, net: nn.Module, step: int) -> dict[str, float]:
         """Copy synthesis of held-out sentences; writes the first as audio and picture."""
+        was_training = net.training
         net.eval()
         generator = torch.Generator().manual_seed(0)
         log_mel = LogMel(self.settings.audio.sample_rate)
@@ -116,7 +119,7 @@ class VocoderTrainer:
             errors.append(copy_error(audio, real, log_mel, self.settings.audio))
             if index == 0:
                 save_comparison(self.run.folder / f"validation-{step:06d}", real, audio, self.settings.audio)
-        net.train()
+        net.train(was_training)
         return {
             "copy_log_mel_l1": float(np.mean([e.log_mel_l1 for e in errors])),
             "copy_f0_cents": float(np.nanmean([e.f0_cents for e in errors])),
@@ -176,15 +179,20 @@ def train_body(settings: TrainingSettings, out: Path, device: torch.device) -> N
     torch.manual_seed(settings.seed)
     trainer = VocoderTrainer(settings, out, "body", device)
     net = EmbeddedVocoder(new_source(settings), settings.audio.n_mels, settings.vocoder.channels).to(device)
-    from training.nets.embedded_discriminators import VocoderDiscriminators
     judges = VocoderDiscriminators().to(device)
     optimiser = torch.optim.AdamW(net.parameters(), betas=(0.8, 0.99))
-    judge_optimiser = torch.optim.AdamW(judges.parameters(), lr=2e-4, betas=(0.8, 0.99))
-    parts = {"net": net, "optimiser": optimiser, "judges": judges, "judge_optimiser": judge_optimiser}
+    judge_optimiser = torch.optim.AdamW(judges.parameters(), lr=JUDGE_LEARNING_RATE, betas=(0.8, 0.99))
+    source = torch.load(out / "vocoder-source" / "checkpoint.pt", map_location="cpu", weights_only=True)
+    net.source.load_state_dict(source["net"])
+    average = WeightAverage(net)
+    parts = {
+        "net": net,
+        "average": average,
+        "optimiser": optimiser,
+        "judges": judges,
+        "judge_optimiser": judge_optimiser,
+    }
     first = trainer.run.resume(parts)
-    if first == 0:
-        source = torch.load(out / "vocoder-source" / "checkpoint.pt", map_location="cpu", weights_only=True)
-        net.source.load_state_dict(source["net"])
     total = settings.vocoder.body_steps
     for step in tqdm(range(first + 1, total + 1), desc="body", initial=first, total=total):
         optimiser.param_groups[0]["lr"] = decayed(settings.vocoder.body_learning_rate, step, total)
@@ -206,8 +214,9 @@ def train_body(settings: TrainingSettings, out: Path, device: torch.device) -> N
             judge_loss.backward()
             judge_optimiser.step()
             losses["discriminator"] = judge_loss.item()
+        average.update(net, step)
         trainer.run.add(losses)
-        report(trainer, net, parts, step, total)
+        report(trainer, average.net, parts, step, total)
 
 
 def main() -> None:

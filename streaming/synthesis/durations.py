@@ -57,7 +57,8 @@ def plan_durations(
     Raises:
         SynthesisError: A duration is not a number.
     """
-    durations = (np.exp(log_durations.astype(np.float32)) - np.float32(1.0)) / np.float32(speed)
+    with np.errstate(over="ignore"):  # an infinite duration is cut below
+        durations = (np.exp(log_durations.astype(np.float32)) - np.float32(1.0)) / np.float32(speed)
     if np.isnan(durations).any():
         msg = "the duration predictor returned a duration that is not a number"
         raise SynthesisError(msg)

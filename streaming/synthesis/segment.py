@@ -66,6 +66,7 @@ class SegmentSynthesis:
         self._acoustic = AcousticStream(engine, voice, phonemes, style)
         self._vocoder: VocoderStream | None = None
         self._next_block = 0
+        self._n_blocks = 0
 
     @property
     def encoded(self) -> bool:
@@ -96,7 +97,7 @@ class SegmentSynthesis:
         """
         vocoder = self._vocoder or self._encode()
         n_frames = self._acoustic.plan.n_frames
-        if self._next_block >= max(self._grid.n_blocks(n_frames), 1):
+        if self._next_block >= self._n_blocks:
             return None
         plan = self._grid.block(self._next_block)
         self._next_block += 1
@@ -114,6 +115,7 @@ class SegmentSynthesis:
         started = self._clock()
         plan = self._acoustic.encode()
         self.times.encoder_ms += 1000.0 * (self._clock() - started)
+        self._n_blocks = max(self._grid.n_blocks(plan.n_frames), 1)  # no frames: one empty chunk
         self._vocoder = VocoderStream(self._engine, self._voice, self._style, plan.n_frames)
         return self._vocoder
 

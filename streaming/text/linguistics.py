@@ -103,8 +103,8 @@ def to_phonemes(words: Sequence[SpokenWord], tables: SymbolTables) -> Phonemes:
 def _phone_tokens(word: SpokenWord) -> Iterator[str]:
     """Yield the tokens of a word's phones.
 
-    Only the word's very first and last phone keep word_begin and word_end: a syllable in between, and the inner
-    phones of the outer syllables, are word_middle.
+    Only the word's very first and last phone keep word_begin and word_end: a syllable in between, and the
+    inner phones of the outer syllables, are word_middle.
     """
     n_phones = sum(len(syllable.phones) for syllable in word.syllables)
     position = 0

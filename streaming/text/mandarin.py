@@ -2,7 +2,7 @@
 
 Input   a run of Hanzi
 Output  LexicalWord, in order: characters and readings, erhua merged
-State   the jieba dictionary, read once by `warm_up`, and a bounded memo; both only read afterwards
+State   the jieba dictionary, read once per process by `warm_up`, and a bounded memo of words
 Unaware of punctuation, numbers, prosody and sandhi.
 
 The dictionaries are jieba's (words) and pypinyin's (readings); the small tables here correct them.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pypinyin import Style, lazy_pinyin
 from pypinyin.phrases_dict import phrases_dict
@@ -21,7 +21,7 @@ from wetext import Normalizer as WeTextNormalizer
 
 from streaming.errors import UnspeakableTextError
 from streaming.text.sandhi import Reading, Word
-from streaming.text.syllables import NEUTRAL_TONE, is_syllable, split_tone
+from streaming.text.syllables import is_syllable, split_tone
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba 0.42 imports the deprecated pkg_resources where it is installed
@@ -57,9 +57,8 @@ _CHARS = dict(
 # Words in which 儿 is "child" and keeps its own syllable.
 _FULL_ER = frozenset(
     """
-    女儿 婴儿 幼儿 孤儿 胎儿 少儿 健儿 男儿 宠儿
-    弃儿 患儿 小儿 生儿 产儿 血儿 育儿 托儿 孙儿 侄儿 妻儿 我儿 吾儿 娇儿 新儿 幸儿
-    """.split()
+    女儿 婴儿 幼儿 孤儿 胎儿 少儿 健儿 男儿 宠儿 弃儿 患儿 小儿 生儿 产儿 血儿 育儿
+    托儿 孙儿 侄儿 妻儿 我儿 吾儿 娇儿 新儿 幸儿 """.split()
 )
 _NON_INITIAL_CHARS = {"得": "de5", "地": "di4", "着": "zhe5", "了": "le5", "的": "de5", "们": "men5"}
 _LONGEST_WORD = 4  # characters; longer entries of the word dictionary are names of several spoken words
@@ -90,18 +89,11 @@ class MandarinReader:
         self._traditional: frozenset[str] = frozenset()
 
     def warm_up(self) -> None:
-        """Read the word dictionary (0.7 s).
-
-        jieba's own initialisation is not used: it logs to stderr and keeps a cache file of a fixed name in the
-        shared temporary folder, which another user could have put there.
-        """
+        """Read the word dictionary (0.7 s, 70 MB; once per process)."""
         if self._cutter.initialized:
             return
-        cutter = jieba.Tokenizer()
-        cutter.FREQ, cutter.total = cutter.gen_pfdict(cutter.get_dict_file())
-        cutter.initialized = True
         self._traditional = self._traditional_characters()
-        self._cutter = cutter
+        self._cutter = _loaded_cutter()
 
     def is_word(self, hanzi: str) -> bool:
         """Tell whether the dictionary has this word."""
@@ -167,6 +159,19 @@ class MandarinReader:
         return frozenset(old for old, new in zip(block, plain, strict=True) if old != new)
 
 
+@cache
+def _loaded_cutter() -> jieba.Tokenizer:
+    """Return the cutter that all readers share.
+
+    jieba's own initialisation is not used: it logs to stderr and keeps a cache file of a fixed name in the
+    shared temporary folder, which another user could have put there.
+    """
+    cutter = jieba.Tokenizer()
+    cutter.FREQ, cutter.total = cutter.gen_pfdict(cutter.get_dict_file())
+    cutter.initialized = True
+    return cutter
+
+
 @lru_cache(maxsize=16384)
 def _read_word(word: str) -> Word:
     """Read a word: the longest phrase the dictionaries have at each place, else single characters."""
@@ -215,18 +220,14 @@ def _citation(reading: Reading) -> Reading:
         return Reading("一", "yi1")
     if reading.hanzi == "不" and not reading.pinyin.endswith("5"):
         return Reading("不", "bu4")
-    pinyin = (
-        _CHARS.get(reading.hanzi, reading.pinyin) if not reading.pinyin[:-1].isalpha() else reading.pinyin
-    )
-    try:
-        base, tone = split_tone(pinyin)
-    except UnspeakableTextError:
-        base, tone = "", NEUTRAL_TONE
-    if base in {"n", "m"} and reading.hanzi in _CHARS:
-        base, tone = split_tone(_CHARS[reading.hanzi])
-    if not is_syllable(base):
-        raise UnspeakableTextError(f"no reading for {reading.hanzi!r} (U+{ord(reading.hanzi[0]):04X})")
-    return Reading(reading.hanzi, f"{base}{tone}")
+    for pinyin in (reading.pinyin, _CHARS.get(reading.hanzi, "")):
+        try:
+            base, tone = split_tone(pinyin)
+        except UnspeakableTextError:
+            continue  # pypinyin gives back a character it does not know
+        if is_syllable(base):
+            return Reading(reading.hanzi, f"{base}{tone}")
+    raise UnspeakableTextError(f"no reading for {reading.hanzi!r} (U+{ord(reading.hanzi[0]):04X})")
 
 
 def _with_erhua(readings: Word) -> Word:

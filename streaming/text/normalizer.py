@@ -5,8 +5,8 @@ Output  AlignedText of Hanzi, Latin words, punctuation and white space: no digit
 State   none after `warm_up`, which loads the rules of wetext (weighted transducers)
 Unaware of pronunciation.
 
-wetext decides how a number is read; the rules here decide what it is not asked: clauses without a digit (it leaves
-them as they are), version and model numbers, phone numbers with gaps, symbols that stand alone.
+wetext decides how a number is read; the rules here decide what it is not asked: clauses without a digit (it
+leaves them as they are), version and model numbers, phone numbers with gaps, symbols that stand alone.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Normalizer:
         return _name_symbols(aligned, english)
 
     def _in_chinese(self, aligned: AlignedText) -> AlignedText:
-        """Numbers in Chinese, clause by clause and without Hanzi far from them: wetext's time grows with length."""
+        """Numbers in Chinese, by clause and without far Hanzi: wetext's time grows with length."""
         prepared = _prepare_numbers(aligned)
         result = AlignedText.of("")
         for match in _CLAUSE.finditer(prepared.text):

@@ -15,13 +15,11 @@ from streaming.text.aligned import AlignedText
 
 _LONGEST_NUMBER = 5  # syllables spoken in one go
 _NUMBER = re.compile(
-    r"""
-    (?P<denominator>[百千]分之)?
-    (?P<integer>负?[零一二三四五六七八九十百千万亿两幺]+(?:分之[零一二三四五六七八九十百千万亿]+)?)
-    (?P<decimals>点[零一二三四五六七八九]+(?![十百千万亿]))?
-    (?P<measure>[年月日号点分秒度元个名次天岁倍米克块角只条位张层楼届级页章题](?!之))?
-    """,
-    re.VERBOSE,
+    r"(?P<denominator>[百千]分之)?"
+    r"(?P<integer>负?[零一二三四五六七八九十百千万亿两幺]+"
+    r"(?:分之[零一二三四五六七八九十百千万亿]+)?)"
+    r"(?P<decimals>点[零一二三四五六七八九]+(?![十百千万亿]))?"
+    r"(?P<measure>[年月日号点分秒度元个名次天岁倍米克块角只条位张层楼届级页章题](?!之))?"
 )
 _CARDINAL = re.compile(r"[十百千万亿]")
 # A large number is said in groups that end in 亿, 万 or 千: 一百二十三万 四千 五百六十七.
@@ -31,8 +29,9 @@ _CARDINAL_GROUP = re.compile(r"[^千万亿]*[千万亿]+零?|[^千万亿]+")
 def number_words(run: AlignedText) -> list[slice]:
     """Return the spans of `run.text` that are number words, ascending and apart.
 
-    A number is a stretch of numerals that stands for other characters of the original; a single measure after it
-    belongs to its last word (十一月). Single digits and numbers written in Hanzi are left to the dictionary.
+    A number is a stretch of numerals that stands for other characters of the original; a single measure after
+    it belongs to its last word (十一月), a 第 before it to its first. Single digits and numbers written in
+    Hanzi are left to the dictionary.
     """
     words: list[slice] = []
     done = 0
@@ -40,10 +39,12 @@ def number_words(run: AlignedText) -> list[slice]:
         for match in _NUMBER.finditer(run.text, max(start, done), end + 1):
             if match.start() >= end:
                 continue
-            done = match.start()
+            ordinal = run.text[match.start() - 1 : match.start()] == "第"
+            position = done = match.start() - ordinal
             for group in _groups(match):
-                words.append(slice(done, done + len(group)))
-                done += len(group)
+                done = max(done, match.start()) + len(group)
+                words.append(slice(position, done))
+                position = done
     return words
 
 
@@ -73,7 +74,7 @@ def _groups(match: re.Match[str]) -> list[str]:
 
 
 def _digit_groups(digits: str) -> list[str]:
-    """Group digits said one by one: 3-4-4 for a mobile number, else threes with a last group of three or four."""
+    """Group digits said one by one: 3-4-4 for a mobile number, else threes and a rest."""
     if len(digits) == 11:
         return [digits[:3], digits[3:7], digits[7:]]
     groups: list[str] = []

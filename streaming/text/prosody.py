@@ -5,9 +5,9 @@ Output  a break level per word
 State   none
 Unaware of pronunciation and tokens.
 
-Punctuation decides first. Where it leaves more than MAX_RUN_SYLLABLES without a #2, one is put at the best word
-border: before a function word that opens a phrase, after one that closes it, else before the run grows too long. The
-rule is deterministic, looks at one sentence, and is the same for training and speaking.
+Punctuation decides first. Where it leaves more than MAX_RUN_SYLLABLES without a #2, one is put at the best
+word border: before a function word that opens a phrase, after one that closes it, else before the run grows
+too long. The rule is deterministic, looks at one sentence, and is the same for training and speaking.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _MARKS = {
 }
 _OPENS_PHRASE = frozenset(
     """
-    和 与 跟 及 或 或者 以及 而 而且 但 但是 却 在 从 对 向 把 被 让 使 给 为 为了 因为 所以 如果 虽然 不过 然后 就 才 也 都
-    还 又 再 将 由 以 比 按 用 当 等 可 可以 能 会 要 应该 必须 是 有 and or but in on at of to for from with by that
-    which when if because is are was were
+    和 与 跟 及 或 或者 以及 而 而且 但 但是 却 在 从 对 向 把 被 让 使 给 为 为了 因为 所以 如果 虽然 不过
+    然后 就 才 也 都 还 又 再 将 由 以 比 按 用 当 等 可 可以 能 会 要 应该 必须 是 有 and or but in on at of
+    to for from with by that which when if because is are was were
     """.split()
 )
 _CLOSES_PHRASE = frozenset("的地得了着过是在说到里上中下后前时")
@@ -38,7 +38,7 @@ _CLOSES_PHRASE = frozenset("的地得了着过是在说到里上中下后前时"
 
 @dataclass(frozen=True, slots=True)
 class ProsodicWord:
-    """What the rule needs to know of a word: its text, its length, and the break its punctuation asks for (or 0)."""
+    """What the rule needs to know of a word; `mark` is the break its punctuation asks for, or 0."""
 
     text: str
     n_syllables: int
@@ -81,7 +81,7 @@ def _minor_breaks(words: Sequence[ProsodicWord]) -> list[int]:
 
 
 def _best_border(words: Sequence[ProsodicWord], start: int, remaining: int) -> int | None:
-    """Return the index of the word to pause after: the best score, the later of equals, within the longest run."""
+    """Return the index of the word to pause after: the best score, the later of equals."""
     best: tuple[float, int] | None = None
     length = 0
     for index in range(start, len(words) - 1):

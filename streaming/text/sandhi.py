@@ -5,8 +5,9 @@ Output  the same words with the tones that are heard
 State   none
 Unaware of the dictionary (the caller may pass a word test) and of phones.
 
-The voice is trained on surface tones, so all of this happens before symbols are made. Rules: neutral-tone particles,
-一 and 不, then third-tone sandhi (Chao 1968; Duanmu 2007, ch. 11) inside words first and across words after.
+The voice is trained on surface tones, so all of this happens before symbols are made. Rules: neutral-tone
+particles, 一 and 不, then third-tone sandhi (Chao 1968; Duanmu 2007, ch. 11) inside words first and across
+words after.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from streaming.text.syllables import NEUTRAL_TONE
 
 _DIGITS = frozenset("零〇一二三四五六七八九十两幺0123456789")
 _UNITS = frozenset("百千万亿")
-_COUNTED = frozenset("百千万亿点零两")
+_COUNTED = frozenset("百千万亿两")
 # After these 一 names a number (第一, 初一); before these it names a rank (一月, 一楼, 一号).
 _ORDINAL_BEFORE = frozenset("第初")
 _ORDINAL_AFTER = frozenset("月号楼班级流期")
@@ -29,7 +30,7 @@ _PRONOUNS_AND_ADVERBS = frozenset("我你您他她它们咱都也就还又必总
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One syllable: the character(s) it is written with and its pinyin with tone digit, `Reading("花儿", "huar1")`."""
+    """One syllable: the character(s) it is written with and its pinyin, `Reading("花儿", "huar1")`."""
 
     hanzi: str
     pinyin: str
@@ -147,7 +148,8 @@ def _bu_tone(before: Reading | None, after: Reading | None) -> int:
 def _third_tones_inside(word: Word, is_word: Callable[[str], bool]) -> Word:
     """Apply 3-3 inside a word: the last of a run keeps its third tone, the others rise.
 
-    In a run of three whose last two syllables are a word and whose first two are not, the first stays low: 小老虎.
+    In a run of three whose last two syllables are a word and whose first two are not, the first stays low:
+    小老虎.
     """
     spoken = list(word)
     index = 0

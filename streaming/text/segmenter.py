@@ -5,14 +5,15 @@ Output  Segment, in order; with the skipped white space between them they give b
 State   the unfinished tail, at most `max_chars + 1` characters, and what was seen in it; no clock
 Unaware of pronunciation and dictionaries.
 
-It is an automaton over characters: a decision is a function of the characters up to the one being read, never of
-where a delta ended. So any cut of the text gives the same segments. Where a decision needs what follows (`3.` may
-become `3.14`; a closing quote may follow 。), it is held until the next character settles it.
+It is an automaton over characters: a decision is a function of the characters up to the one being read, never
+of where a delta ended. So any cut of the text gives the same segments. Where a decision needs what follows
+(`3.` may become `3.14`; a closing quote may follow 。), it is held until the next character settles it.
 
 What ends a segment
-    sentence      。！？!? and their runs, with the closing quotes and brackets that follow; `.` unless letters or
-                  digits follow or it belongs to an abbreviation or a list number; a line break
-    first clause  of an utterance, if it is long enough to sound natural and enough follows it: audio starts sooner
+    sentence      。！？!? and their runs, with the closing quotes and brackets that follow; `.` unless
+                  letters or digits follow or it belongs to an abbreviation or a list number; a line break
+    first clause  of an utterance, if it is long enough to sound natural and enough follows it: audio
+                  starts sooner
     length        max_chars: at the last clause mark, else at a particle or white space, else there
 """
 
@@ -46,8 +47,8 @@ class SegmentPolicy:
     """When to cut.
 
     Attributes:
-        first_min_chars: Shortest first clause, in Hanzi (three Latin letters count as one). Shorter ones sound cut
-            off and leave the synthesis of the second segment too little time.
+        first_min_chars: Shortest first clause, in Hanzi (three Latin letters count as one). Shorter ones
+            sound cut off and leave the synthesis of the second segment too little time.
         first_rest_min_chars: What must be known to follow the first clause in its sentence, in Hanzi.
         max_chars: Longest segment in characters (code points); also bounds what is held back.
     """
@@ -132,7 +133,7 @@ class Segmenter:
         return len(self._tail.text) - self._tail.start
 
     def _scan_to_cut(self) -> int | None:
-        """Read on until the segment in progress ends; return its end in `tail.text`, None if the text runs out."""
+        """Read on until the segment ends; return its end in `tail.text`, None if the text runs out."""
         tail, scan = self._tail, self._tail.scan
         while tail.start + scan.length < len(tail.text):
             char = tail.text[tail.start + scan.length]
@@ -212,7 +213,7 @@ class Segmenter:
         return scan.length if self._dot_ends_sentence(char) else 0
 
     def _continues(self, char: str) -> bool:
-        """Tell whether a character belongs to the held mark: more of its run, a closer, a combining character."""
+        """Tell whether a character belongs to the held mark: more of its run, a closer, combining."""
         scan = self._tail.scan
         if char in _SENTENCE_MARKS or (char in _QUESTION_MARKS and scan.pending is not _Pending.CLAUSE):
             scan.pending = _Pending.SENTENCE
@@ -260,7 +261,7 @@ class Segmenter:
         return not _ABBREVIATION.search(before)
 
     def _note_clause(self) -> None:
-        """Remember the place after a clause mark, for the first clause and for sentences that grow too long."""
+        """Remember the place after a clause mark, for the first clause and for overlong sentences."""
         scan = self._tail.scan
         scan.clause_cut = scan.length
         long_enough = scan.weight >= _PER_HANZI * self._policy.first_min_chars
@@ -296,7 +297,7 @@ def _weight(char: str) -> int:
 
 
 def _extends(char: str) -> bool:
-    """Tell whether a character cannot stand apart from the one before it: combining, joiner, low surrogate."""
+    """Tell whether a character must stay with the one before it: combining, joiner, low surrogate."""
     if char < "\u0300":
         return False
     return "\udc00" <= char <= "\udfff" or unicodedata.category(char) in {"Mn", "Me", "Mc", "Cf", "Sk"}

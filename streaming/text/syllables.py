@@ -53,8 +53,8 @@ PLAIN_SYLLABLES: frozenset[str] = frozenset(
 )
 _ERHUA_FINALS = frozenset(
     """
-    air angr anr aor ar eir engr enr er iangr ianr iaor iar ier ihr iir ingr inr iongr iour ir ongr or our uair
-    uangr uanr uar ueir uenr uor ur vanr ver vnr vr
+    air angr anr aor ar eir engr enr er iangr ianr iaor iar ier ihr iir ingr inr iongr iour ir ongr or our
+    uair uangr uanr uar ueir uenr uor ur vanr ver vnr vr
     """.split()
 )
 _FULL_FINALS = {"ui": "uei", "un": "uen", "iu": "iou"}
@@ -71,7 +71,8 @@ class Syllable:
 
     Attributes:
         phones: In order; never empty.
-        tone_name: `tone1`..`tone5` for Mandarin (5 neutral), `tone1` or `tone0` for stressed and other English.
+        tone_name: `tone1`..`tone5` for Mandarin (5 neutral), `tone1` or `tone0` for stressed and other
+            English.
         spelling: What it was made from: pinyin with its tone digit, or ARPAbet.
     """
 
@@ -83,8 +84,8 @@ class Syllable:
 def split_tone(pinyin: str) -> tuple[str, int]:
     """Split `zher4` into `("zher", 4)`, with ü as `v` in all spellings and the tone as 1 to 5 (5 neutral).
 
-    Accepts `ü`, `u:` and plain `u` after j q x y; tone 6 is read as 2 and `35` as 5 as in the KAN-TTS corpora;
-    `ng` (嗯) is read as `en`.
+    Accepts `ü`, `u:` and plain `u` after j q x y; tone 6 is read as 2 and `35` as 5 as in the KAN-TTS
+    corpora; `ng` (嗯) is read as `en`.
 
     Raises:
         UnspeakableTextError: Not letters followed by a tone digit.
@@ -166,8 +167,6 @@ def _initial_and_final(plain: str) -> tuple[str, str]:
 
 def _phones(plain: str, erhua: str) -> tuple[str, str]:
     initial, final = _initial_and_final(plain)
-    if not initial:
-        onset = _ZERO_ONSETS[final[0]]
-    else:
-        onset = "xx_c" if initial == "x" else f"{initial}_c"
+    spelled = "xx" if initial == "x" else initial
+    onset = f"{spelled}_c" if spelled else _ZERO_ONSETS[final[0]]
     return onset, f"{final}{erhua}_c"

@@ -5,8 +5,6 @@ import json
 import numpy as np
 import pytest
 
-pytest.importorskip("streaming.text.frontend")
-
 from benchmarks.machine import describe_machine
 from benchmarks.ttfc import MAX_REPETITIONS, Row, count_phones, parse_arguments, report, summarise
 from benchmarks.wire import Reception

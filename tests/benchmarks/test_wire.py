@@ -123,6 +123,17 @@ async def test_audio_of_another_context_is_an_error(speak) -> None:
             await timer.speak("你好", "voice", RATE)
 
 
+async def test_a_connection_lost_half_way_is_an_error(speak) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send(audio(1, 0, [1]))
+        await connection.close(1011)
+
+    async with StreamTimer(await speak(handler)) as timer:
+        with pytest.raises(RuntimeError, match="was not spoken: received 1011"):
+            await timer.speak("你好", "voice", RATE)
+
+
 async def test_speaking_without_a_connection_is_refused() -> None:
     with pytest.raises(RuntimeError, match="not connected"):
         await StreamTimer("ws://127.0.0.1:1").speak("你好", "voice", RATE)

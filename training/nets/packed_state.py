@@ -42,7 +42,7 @@ class StateLayout:
         Raises:
             ValueError: The state is of another size.
         """
-        if state.size(1) != self.size:
+        if not torch.onnx.is_in_onnx_export() and state.size(1) != self.size:
             raise ValueError(f"state has {state.size(1)} values, expected {self.size}")
         parts = torch.split(state, [size for shape in self._shapes if (size := prod(shape))], dim=1)
         return StateReader(self._shapes, parts)
@@ -53,7 +53,6 @@ class StateReader:
 
     def __init__(self, shapes: Sequence[tuple[int, ...]], parts: Sequence[Tensor]) -> None:
         self._shapes, self._parts = iter(shapes), iter(parts)
-        self._batch = parts[0].size(0) if parts else 0
         self._successors: list[Tensor] = []
 
     def take(self) -> Tensor | None:

@@ -72,7 +72,7 @@ class SambertOutput:
         text_hid: [1, N, p].
         pitch: [1, N]; energy and log_durations (log(1 + frames)) likewise.
         energy: [1, N].
-        log_durations: [1, N].
+        log_durations: [1, N], as predicted.
         durations: Whole frames per token [1, N], int64.
         band_width: W in decoder steps.
         n_frames: T.
@@ -174,7 +174,7 @@ class Sambert(nn.Module):
             ling: [1, N, 4] int64, no EOS.
             emotion: [1, N] int64.
             speaker: [1, N] int64, or the speaker vector [1, s] float32 of an SE model.
-            durations: Frames per token [1, N] (float, unrounded) to use in place of the predicted ones.
+            durations: Frames per token [1, N], unrounded, in place of the predicted ones.
 
         Raises:
             ValueError: The batch is not 1, or not a single frame is predicted.
@@ -188,11 +188,9 @@ class Sambert(nn.Module):
         pitch, energy = adaptor.pitch_predictor(inputs), adaptor.energy_predictor(inputs)
         aug = adaptor.augment(text_hid, pitch, energy)
         log_durations = adaptor.duration_predictor.infer(torch.cat([aug, speaker, emotion], dim=-1))
-        if durations is not None:
-            log_durations = torch.log1p(durations.float())
-        float_durations = torch.exp(log_durations) - 1 if durations is None else durations.float()
-        rounded = round_durations(log_durations) if durations is None else (float_durations + 0.5).long()
-        n_frames, band = int(rounded.sum()), int(band_width(float_durations, r))
+        durations = torch.exp(log_durations) - 1 if durations is None else durations.float()
+        rounded, band = round_durations(durations), int(band_width(durations, r))
+        n_frames = int(rounded.sum())
         if n_frames == 0:
             raise ValueError("the sentence has no frames: every predicted duration rounds to 0")
         memory = adaptor.expand(aug, speaker, emotion, rounded, n_frames + -n_frames % r)

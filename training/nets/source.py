@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 LOOKAHEAD_FRAMES = 3
 WINDOWS_PER_BLOCK = 4
-_LEAKY_SLOPE = 0.1
+LEAKY_SLOPE = 0.1
 
 
 class SpectralShaper(nn.Module):
@@ -54,7 +54,7 @@ class SpectralShaper(nn.Module):
         impulse = (2.0 * math.pi * torch.outer(bins, tap) / taps).cos() * weight[:, None] / taps
         impulse = impulse * torch.hann_window(taps, periodic=True, dtype=torch.float64)
         response = impulse @ (2.0 * math.pi * torch.outer(tap, freq) / n_fft).cos()
-        self.register_buffer("resample_response", response.float())
+        self.register_buffer("resample_response", response.float(), persistent=False)
         out_time = torch.arange(n_fft, dtype=torch.float64)
         scale = torch.full((n_freqs,), 2.0, dtype=torch.float64)
         scale[0] = 1.0
@@ -63,7 +63,7 @@ class SpectralShaper(nn.Module):
         angle = 2.0 * math.pi * torch.outer(freq, out_time) / n_fft
         synthesis = torch.cat([angle.cos() * scale[:, None], -angle.sin() * scale[:, None]]) / n_fft
         pad = WINDOWS_PER_BLOCK * hop_length - n_fft
-        self.register_buffer("synthesis", F.pad(synthesis, (pad // 2, pad - pad // 2)).float())
+        self.register_buffer("synthesis", F.pad(synthesis, (pad // 2, pad - pad // 2)).float(), persistent=False)
 
     def forward(self, windows: Tensor, responses: Tensor) -> Tensor:
         """Filter and sum the sources.
@@ -104,7 +104,7 @@ class SourceNet(nn.Module):
         """Return magnitudes [B, 2, T, n_bins]."""
         x = self.condition(mel, f0)
         for index, conv in enumerate(self.convs):
-            y = F.leaky_relu(conv(F.pad(x, (self.context, 0))), _LEAKY_SLOPE)
+            y = F.leaky_relu(conv(F.pad(x, (self.context, 0))), LEAKY_SLOPE)
             x = y if index == 0 else x + y
         return self.magnitudes(self.out(x))
 

@@ -126,9 +126,9 @@ class DurationPosition(nn.Module):
         return pairs.flatten(-2)
 
 
-def round_durations(log_durations: Tensor) -> Tensor:
-    """Frames per token, int64: floor(exp(y) - 1 + 0.5); may be 0."""
-    return (torch.exp(log_durations) - 1 + 0.5).long()
+def round_durations(durations: Tensor) -> Tensor:
+    """Whole frames per token, int64, of durations exp(y) - 1 >= 0: floor(d + 0.5); may be 0."""
+    return (durations + 0.5).long()
 
 
 def band_width(durations: Tensor, outputs_per_step: int) -> Tensor:

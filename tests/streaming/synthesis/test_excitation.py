@@ -65,7 +65,9 @@ def test_pulses_have_unit_variance_and_nothing_above_half_the_sample_rate():
 
 
 def test_f0_above_half_the_sample_rate_keeps_one_harmonic():
-    assert np.abs(pulse_train(np.array([0.0]), np.array([9000.0]), SAMPLE_RATE))[0] == pytest.approx(np.sqrt(2))
+    assert np.abs(pulse_train(np.array([0.0]), np.array([9000.0]), SAMPLE_RATE))[0] == pytest.approx(
+        np.sqrt(2)
+    )
 
 
 def test_phase_is_the_running_sum_of_the_interpolated_f0():

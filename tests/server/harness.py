@@ -1,0 +1,170 @@
+"""A real server on port 0 with the fake voice, and clients that see every frame."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+from aiohttp import web
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from server.app import NATIVE, build_app
+from server.backend import Backend
+from server.config import LimitConfig, ServerConfig
+from server.native import NativeEndpoint
+from streaming.engines.fake import FakeEngine
+from streaming.scheduling.workers import Workers
+from streaming.synthesis.engine import NetworkName
+from streaming.voices import LoadedVoice, VoiceLibrary
+from tests.streaming.doubles import fake_voice
+
+SUBPROTOCOLS = ("tts.v1.json", "tts.v1.msgpack")
+LONG_TEXT = "今天天气很好我们去公园散步吧。" * 40  # minutes of speech
+Message = dict[str, Any]
+
+
+class OneVoice(VoiceLibrary):
+    """The fake voice on an engine that the test holds in its hand."""
+
+    def __init__(self, voice: LoadedVoice) -> None:
+        super().__init__((), engine="fake")
+        self._voice = voice
+
+    def get(self, name: str = "") -> LoadedVoice:
+        return super().get(name) if name not in ("", *self.names) else self._voice
+
+
+@dataclass
+class Server:
+    """A running server."""
+
+    url: str
+    port: int
+    engine: FakeEngine
+    native: NativeEndpoint
+    runner: web.AppRunner
+
+    async def no_connections(self) -> None:
+        """Wait until every connection has ended, with all its tasks."""
+        pending = list(self.native._connections.values())
+        if pending:
+            await asyncio.wait(pending)
+
+    @asynccontextmanager
+    async def client(
+        self, subprotocol: str | None = SUBPROTOCOLS[0], query: str = "", **options: Any
+    ) -> AsyncIterator[RawClient]:
+        offered = None if subprotocol is None else [Subprotocol(subprotocol)]
+        async with connect(
+            self.url + query, subprotocols=offered, compression=None, proxy=None, **options
+        ) as socket:
+            yield RawClient(socket)
+
+
+def limits(**values: Any) -> ServerConfig:
+    """The default configuration with other limits; draining is off unless asked for."""
+    return ServerConfig(limits=LimitConfig(**{"drain_s": 0, **values}))
+
+
+@asynccontextmanager
+async def running(
+    config: ServerConfig | None = None, engine: FakeEngine | None = None, n_threads: int = 2
+) -> AsyncIterator[Server]:
+    engine = engine or FakeEngine()
+    backend = Backend(config or limits(), OneVoice(fake_voice(engine)), Workers(n_threads))
+    app = build_app(backend)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    try:
+        yield Server(f"ws://127.0.0.1:{port}/v1/stream", port, engine, app[NATIVE], runner)
+    finally:
+        await runner.cleanup()
+
+
+class RawClient:
+    """Speaks the protocol frame by frame, with nothing of ours in between but `struct`."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.is_json = socket.subprotocol != "tts.v1.msgpack"
+
+    async def send(self, kind: str, **fields: Any) -> None:
+        await self.send_map({"type": kind, **fields})
+
+    async def send_map(self, fields: object) -> None:
+        await self.socket.send(json.dumps(fields) if self.is_json else b"\x00" + msgpack.packb(fields))
+
+    async def receive(self) -> Message:
+        frame = await self.socket.recv()
+        assert 0 < len(frame) <= 65536
+        if isinstance(frame, str):
+            assert self.is_json
+            return json.loads(frame)  # type: ignore[no-any-return]
+        if frame[0] == 0:
+            assert not self.is_json
+            return msgpack.unpackb(frame[1:])  # type: ignore[no-any-return]
+        kind, flags, ctx, seq, sample, n_samples, sentence, meta = struct.unpack_from("<BBHIQIHH", frame)
+        assert kind == 1
+        return {
+            "type": "audio", "flags": flags, "ctx": ctx, "seq": seq, "sample": sample, "n": n_samples,
+            "sentence": sentence, "pcm": frame[24 + meta :],
+        }  # fmt: skip
+
+    async def until(self, kind: str, ctx: int | None = None) -> list[Message]:
+        """Receive up to and including a message of this kind, of `ctx` if given."""
+        received = []
+        while True:
+            received.append(await self.receive())
+            if received[-1]["type"] == kind and ctx in (None, received[-1].get("ctx")):
+                return received
+
+    async def expect(self, kind: str, ctx: int | None = None) -> Message:
+        return (await self.until(kind, ctx))[-1]
+
+    async def closed(self) -> int | None:
+        """Read to the end and return the close code."""
+        try:
+            while True:
+                await self.socket.recv()
+        except ConnectionClosed:
+            return self.socket.close_code
+
+    async def speaks(self, ctx: int = 999) -> None:
+        """Assert that the connection still serves: a whole request goes through."""
+        await self.send("open", ctx=ctx, text="好。", end=True)
+        assert (await self.expect("done", ctx))["samples"] > 0
+
+
+@dataclass
+class Gate:
+    """Stops engine calls in their worker thread until it is opened."""
+
+    at_call: int = 1
+    opened: threading.Event = field(default_factory=threading.Event)
+    reached: threading.Event = field(default_factory=threading.Event)
+    n_calls: int = 0
+
+    def __call__(self, network: NetworkName) -> None:
+        self.n_calls += 1
+        if self.n_calls == self.at_call:
+            self.reached.set()
+            assert self.opened.wait(30)
+
+
+def audio_of(messages: list[Message], ctx: int | None = None) -> list[Message]:
+    return [m for m in messages if m["type"] == "audio" and ctx in (None, m["ctx"])]
+
+
+def kinds(messages: list[Message], drop: Callable[[Message], bool] = lambda m: False) -> list[str]:
+    return [message["type"] for message in messages if not drop(message)]

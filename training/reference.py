@@ -1,0 +1,78 @@
+"""The embedded voice in plain PyTorch, whole utterance at once: what streaming is measured against.
+
+Input   the saved weights (training/state) and the voice's training configuration
+Output  a function from phoneme ids and style to samples
+State   the networks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streaming.synthesis.excitation import HarmonicNoiseExcitation, pitch_of_frames
+from streaming.text.symbols import SymbolTables
+from streaming.types import FloatArray, IntArray, Style
+from streaming.voice import load_manifest
+from training.export_voice import STATE_FOLDER
+from training.nets.embedded_vocoder import EmbeddedVocoder
+from training.nets.sambert import Sambert
+from training.settings import load_settings
+from training.train_acoustic import acoustic_config
+from training.train_vocoder import new_source
+
+CONFIG_FOLDER = Path(__file__).parent.parent / "configs" / "training"
+
+Reference = Callable[[IntArray, Style], FloatArray]
+
+
+def load_reference(voice_folder: Path) -> Reference:
+    """Load a shipped voice's networks in PyTorch.
+
+    Returns:
+        A function `(ids [n_tokens, 4], style) -> samples [n_samples] float32`: the whole sentence in one go.
+
+    Raises:
+        FileNotFoundError: The voice has no saved weights: it was not trained here.
+    """
+    manifest = load_manifest(voice_folder)
+    settings = load_settings(CONFIG_FOLDER / f"{manifest.name}.yaml")
+    state = torch.load(STATE_FOLDER / f"{manifest.name}.pt", map_location="cpu", weights_only=True)
+    acoustic = Sambert(acoustic_config(settings.acoustic, settings.audio)).eval()
+    acoustic.load_state_dict(state["acoustic"])
+    vocoder = restore_vocoder(state["vocoder"], new_source(settings), settings.audio.n_mels, settings.vocoder.channels)
+    emotions = {name: SymbolTables().emotion_id(name) for name in settings.corpus.emotions}
+    rows, lookahead, n_mels = manifest.f0, manifest.vocoder.lookahead_frames, manifest.n_mels
+    if rows is None:
+        raise ValueError(f"voice {manifest.name} has no F0 rows")
+
+    @torch.no_grad()
+    def speak(ids: IntArray, style: Style) -> FloatArray:
+        tokens = torch.from_numpy(ids)[None]
+        emotion = torch.full(tokens.shape[:2], emotions[style.emotion or next(iter(emotions))])
+        output = acoustic.infer(tokens, emotion, torch.zeros_like(emotion))
+        frames = output.postnet_outputs[0].numpy()
+        frames = np.concatenate([frames, np.repeat(frames[-1:], lookahead, axis=0)])
+        pitch = pitch_of_frames(frames, rows, style.pitch)
+        excitation = HarmonicNoiseExcitation(manifest.hop_length, manifest.sample_rate, style.seed).push(pitch)
+        f0 = np.stack([np.log(pitch.f0_hz), pitch.voiced], 1).astype(np.float32)
+        mel: Tensor = torch.from_numpy(np.ascontiguousarray(frames[:, :n_mels]))
+        audio = vocoder(mel[None], torch.from_numpy(f0)[None], torch.from_numpy(excitation)[None])
+        return np.asarray(audio[0, lookahead * manifest.hop_length :].clamp(-1.0, 1.0).numpy(), np.float32)
+
+    return speak
+
+
+def restore_vocoder(
+    state: dict[str, Tensor], source: torch.nn.Module, n_mels: int, channels: int
+) -> torch.nn.Module:
+    """Load a vocoder's weights: source and body, or the source alone."""
+    vocoder: torch.nn.Module = source
+    if any(name.startswith("body.") for name in state):
+        vocoder = EmbeddedVocoder(source, n_mels, channels)  # type: ignore[arg-type]
+    vocoder.load_state_dict(state)
+    return vocoder.eval()
