@@ -19,7 +19,6 @@ from streaming.voice import VoiceManifest
 
 NATIVE = web.AppKey("native", NativeEndpoint)
 BACKEND = web.AppKey("backend", Backend)
-_CLOSING = web.AppKey("closing", list[bool])
 
 _WELCOME = """\
 Zhiyin {version}: streaming text-to-speech.
@@ -40,13 +39,12 @@ def build_app(backend: Backend) -> web.Application:
     native = NativeEndpoint(backend, zhiyin_version())
     app[BACKEND] = backend
     app[NATIVE] = native
-    app[_CLOSING] = []
     app.router.add_get("/", welcome)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/v1/voices", voices)
     app.router.add_get(PATH, native.handle)
-    app.on_shutdown.append(_end_connections)
+    app.on_shutdown.append(_cut_connections)
     app.on_cleanup.append(_close_backend)
     return app
 
@@ -72,10 +70,10 @@ async def healthz(request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Answer 200 while new utterances are welcome, 503 from the beginning of the shutdown."""
-    if request.app[_CLOSING]:
-        return web.json_response({"status": "closing"}, status=503)
-    return web.json_response({"status": "ready"})
+    """Answer 200 while new connections are welcome, 503 while all are taken or at shutdown."""
+    if request.app[NATIVE].is_accepting:
+        return web.json_response({"status": "ready"})
+    return web.json_response({"status": "full"}, status=503)
 
 
 async def voices(request: web.Request) -> web.Response:
@@ -103,9 +101,9 @@ def _voice_entry(manifest: VoiceManifest, default: str) -> dict[str, object]:
     }
 
 
-async def _end_connections(app: web.Application) -> None:
-    app[_CLOSING].append(True)
-    await app[NATIVE].close(app[BACKEND].config.limits.drain_s)
+async def _cut_connections(app: web.Application) -> None:
+    """End what is left: `serving.shut_down` drains before, while clients can still be heard."""
+    await app[NATIVE].close(0)
 
 
 async def _close_backend(app: web.Application) -> None:

@@ -21,7 +21,7 @@ from server.context import error_message
 from server.contexts import Contexts
 from server.conversation import CloseWhenIdle, Conversation, ConversationLimits
 from server.framing import Codec, Frame
-from server.lanes import Outbox, SlowReaderError
+from server.lanes import Outbox
 from server.messages import SAMPLE_RATES, InvalidMessageError, Ready, parse_message
 from streaming.audio.pcm import PcmFormat
 from streaming.errors import BadRequestError, IdleTimeoutError, StreamError
@@ -75,7 +75,9 @@ class Connection:
                 retry_after_ms=self._limits.retry_after_ms,
             )
         )
-        self._outbox = Outbox(self._write_frame, stall_s=self._limits.slow_reader_s)
+        self._outbox = Outbox(
+            self._write_frame, stall_s=self._limits.slow_reader_s, on_stuck=self._end_slow_reader
+        )
         self._contexts = Contexts(
             backend, self._conversation, self._outbox, codec, label=label, on_over=self._note_over
         )
@@ -97,7 +99,8 @@ class Connection:
                 writer.cancel()
                 reader.cancel()
         finally:
-            self._abort()
+            # What is still in the socket's buffer may be read, but not wait for ever.
+            asyncio.get_running_loop().call_later(CLOSE_S, self._abort)
 
     def close_soon(self) -> None:
         """Refuse new utterances; end with 1001 when the live ones are over, or now if there are none."""
@@ -125,8 +128,6 @@ class Connection:
     async def _write(self) -> None:
         try:
             await self._outbox.run()
-        except SlowReaderError as error:
-            self._end(Ending(IdleTimeoutError.close_code, str(error)))
         except ConnectionError:
             self._end(Ending(None, "the client is gone"))
 
@@ -180,6 +181,9 @@ class Connection:
         else:
             self._contexts.perform([self._conversation.refuse(error.ctx, error)], tasks)
 
+    def _end_slow_reader(self, reason: str) -> None:
+        self._end(Ending(IdleTimeoutError.close_code, reason))
+
     def _note_over(self) -> None:
         self._heard_s = self._clock()
         self._end_if_idle()
@@ -208,11 +212,12 @@ class Connection:
             return
         try:
             async with asyncio.timeout(CLOSE_S):
-                if not writer.done():
+                if not (writer.done() or self._outbox.is_stuck):
                     await self._outbox.flushed()
                 await self._socket.close(code=ending.code, message=_close_reason(ending.reason))
         except (TimeoutError, ConnectionError):
             logger.debug("%s did not answer the close", self._label)
+            self._abort()
 
 
 def _frame_of(message: WSMessage) -> Frame:

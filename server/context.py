@@ -109,7 +109,10 @@ class Context:
         """Speak to the end. Returns when `done` or `error` has been handed to the transport."""
         try:
             async with asyncio.timeout(self._settings.idle_s) as self._idle:
-                await self._speak()
+                try:
+                    await self._speak()
+                finally:
+                    self._idle = None  # frames that are written later must not touch it
         except TimeoutError:
             message = f"the utterance waited {self._settings.idle_s:g} s for text or credit"
             await self._fail(IdleTimeoutError(message))

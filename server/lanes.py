@@ -22,10 +22,6 @@ CONTROL_FRAMES = 256  # answers that may wait while the client reads nothing
 OnWrite = Callable[[], None]
 
 
-class SlowReaderError(Exception):
-    """The client does not take what it is sent."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     frame: Frame
@@ -84,16 +80,29 @@ class Lane:
 class Outbox:
     """The one writer of a connection."""
 
-    def __init__(self, send: Callable[[Frame], Awaitable[None]], *, stall_s: float) -> None:
-        """Write through `send`, which returns when the transport can take more."""
+    def __init__(
+        self, send: Callable[[Frame], Awaitable[None]], *, stall_s: float, on_stuck: Callable[[str], None]
+    ) -> None:
+        """Write through `send`, which returns when the transport can take more.
+
+        `on_stuck` is told why, once, when the client does not take what it is sent: the transport
+        took nothing for `stall_s`, or too many answers wait. The write under way is not cancelled
+        then: the closing handshake waits for the same transport.
+        """
         self._send = send
         self._stall_s = stall_s
+        self._on_stuck = on_stuck
+        self._stuck = False
         self._control: deque[Frame] = deque()
         self._turns: deque[Lane] = deque()
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._overflowed = False
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the client has stopped reading, so that nothing can be flushed."""
+        return self._stuck
 
     def lane(self) -> Lane:
         """Return a new lane; it takes turns with the others while it holds frames."""
@@ -102,13 +111,13 @@ class Outbox:
     def say(self, frame: Frame) -> None:
         """Queue a control frame before all lanes; never blocks, so that the reader may call it.
 
-        When too many wait, the frame is dropped and `run` ends with SlowReaderError.
+        When too many wait, the frame is dropped and the outbox is stuck.
         """
         if len(self._control) >= CONTROL_FRAMES:
-            self._overflowed = True
+            self._get_stuck(f"{CONTROL_FRAMES} answers were not read")
         else:
             self._control.append(frame)
-        self._wake()
+            self._wake()
 
     def note_frame(self, lane: Lane) -> None:
         """Give `lane` its turn; for lanes only."""
@@ -124,7 +133,6 @@ class Outbox:
         """Write until cancelled.
 
         Raises:
-            SlowReaderError: The transport took nothing for `stall_s`, or too many answers wait.
             ConnectionError: The client is gone.
         """
         while True:
@@ -137,11 +145,17 @@ class Outbox:
             await self._news.wait()
 
     async def _write(self, frame: Frame) -> None:
+        reason = f"nothing was read for {self._stall_s:g} s"
+        timer = asyncio.get_running_loop().call_later(self._stall_s, self._get_stuck, reason)
         try:
-            async with asyncio.timeout(self._stall_s):
-                await self._send(frame)
-        except TimeoutError:
-            raise SlowReaderError(f"nothing was read for {self._stall_s:g} s") from None
+            await self._send(frame)
+        finally:
+            timer.cancel()
+
+    def _get_stuck(self, reason: str) -> None:
+        if not self._stuck:
+            self._stuck = True
+            self._on_stuck(reason)
 
     def _wake(self) -> None:
         self._idle.clear()
@@ -149,8 +163,6 @@ class Outbox:
 
     def _next(self) -> _Waiting | None:
         """Return the next frame: control first, then one from each lane in turn."""
-        if self._overflowed:
-            raise SlowReaderError(f"{CONTROL_FRAMES} answers were not read")
         if self._control:
             return _Waiting(self._control.popleft(), None)
         while self._turns:

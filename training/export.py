@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,12 +50,16 @@ class Graph:
         inputs: Example inputs by name, in the order of the module's arguments.
         outputs: Names of the outputs.
         axes: Name to {axis: symbol} of every axis that may change between calls.
+        placeholder_opsets: Domains of nodes that only mark a place, with their versions.
+        finish: Puts the real nodes in those places, in the exported model.
     """
 
     module: nn.Module
     inputs: Mapping[str, Tensor]
     outputs: tuple[str, ...]
     axes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    placeholder_opsets: Mapping[str, int] = field(default_factory=dict)
+    finish: Callable[[onnx.ModelProto], None] | None = None
 
 
 def export_network(graph: Graph, path: Path) -> None:
@@ -81,23 +85,15 @@ def export_network(graph: Graph, path: Path) -> None:
             dynamic_axes=axes,
             opset_version=OPSET,
             do_constant_folding=True,
+            custom_opsets=dict(graph.placeholder_opsets),
+            autograd_inlining=False,
             dynamo=False,
         )
-    model = onnx.load(str(path))
-    _forget_shapes_in_loops(model.graph)
-    onnx.save(model, str(path))
-
-
-def _forget_shapes_in_loops(graph: onnx.GraphProto) -> None:
-    """Drop the shapes noted inside loop bodies: the exporter notes those of the first turn only."""
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                del attribute.g.value_info[:]
-                for value in (*attribute.g.input, *attribute.g.output):
-                    for dimension in value.type.tensor_type.shape.dim:
-                        dimension.Clear()  # the rank stays: the runtime wants it
-                _forget_shapes_in_loops(attribute.g)
+    if graph.finish is not None:
+        model = onnx.load(str(path))
+        graph.finish(model)
+        onnx.checker.check_model(model)
+        onnx.save(model, str(path))
 
 
 def check_network(graph: Graph, path: Path, lengths: tuple[int, ...] = CHECK_LENGTHS) -> float:

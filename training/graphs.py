@@ -7,13 +7,12 @@ State   none
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from torch import Tensor, nn
 
 from streaming.voice import AcousticSizes, NetworkName
 from training.export import EXAMPLE_LENGTH, Graph
+from training.nets.duration_loop import DOMAIN
 from training.nets.sambert import Sambert
 from training.nets.streaming import DecoderMemory, SentenceEncoder, StreamingDecoderStep, StreamingPostnet
 from training.nets.streaming_vocoder import StreamingVocoder
@@ -48,13 +47,8 @@ class NsfVocoderGraph(nn.Module):
 
 
 def encoder_graph(model: Sambert, speaker_vector: Tensor | None = None) -> Graph:
-    """The `encoder` network; its duration loop becomes one ONNX Loop."""
+    """The `encoder` network; its duration loop becomes one ONNX Scan."""
     encoder = SentenceEncoder(model, speaker_vector).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of scripting, as of the tracing exporter (export.py)
-        encoder.duration_loop.script()
     names = ("aug", "spk", "emo", "log_durations", "pitch", "energy")
     inputs = {
         "ling": torch.ones(1, EXAMPLE_LENGTH, 4, dtype=torch.int64),
@@ -64,7 +58,7 @@ def encoder_graph(model: Sambert, speaker_vector: Tensor | None = None) -> Graph
     axes = {name: {0: "batch", 1: "tokens"} for name in (*inputs, *names)}
     # An SE voice has its vector baked in; the contract still has the input.
     module = encoder if speaker_vector is None else _WithUnusedSpeaker(encoder).eval()
-    return Graph(module, inputs, names, axes)
+    return Graph(module, inputs, names, axes, {DOMAIN: 1}, encoder.duration_loop.insert_scan)
 
 
 class _WithUnusedSpeaker(nn.Module):

@@ -25,7 +25,8 @@ from training.features import load_statistics, load_utterances
 from training.nets.embedded_discriminators import VocoderDiscriminators
 from training.nets.embedded_vocoder import EmbeddedVocoder
 from training.nets.source import HarmonicNoiseSource, harmonic_noise_excitation
-from training.nets.spectral import LogMel, MultiResolutionStft
+from training.nets.losses import MultiResolutionStftLoss
+from training.nets.spectral import LogMel
 from training.pictures import save_comparison
 from training.runs import TrainingRun, WeightAverage
 from training.settings import TrainingSettings, load_settings
@@ -34,6 +35,8 @@ from training.vocoder_data import WARMUP_FRAMES, VocoderBatch, VocoderData
 LOG_EVERY_STEPS = 100
 VALIDATE_EVERY_STEPS = 1000
 N_VALIDATION = 24
+# (n_fft, hop_length, win_length): half the frames of the usual ones, for half the time.
+STFT_RESOLUTIONS = ((512, 100, 512), (1024, 200, 1024), (2048, 400, 2048))
 LOG_MEL_WEIGHT = 2.0
 ADVERSARIAL_WEIGHT = 0.05  # small: the spectral losses lead, the discriminators add what they cannot see
 FEATURE_WEIGHT = 0.3
@@ -61,7 +64,7 @@ class SpectralLoss(nn.Module):
 
     def __init__(self, sample_rate: int) -> None:
         super().__init__()
-        self.stft = MultiResolutionStft()
+        self.stft = MultiResolutionStftLoss(STFT_RESOLUTIONS)
         self.log_mel = LogMel(sample_rate)
 
     def forward(self, generated: Tensor, real: Tensor) -> tuple[Tensor, dict[str, float]]:

@@ -7,18 +7,16 @@
         speech.done.ttfc_ms
 
 Input   texts, whole or as they are written
-Output  audio chunks and what the server says about them
-State   the connection, one queue per utterance (bounded by the credit window)
+Output  speeches: audio chunks and what the server says about them
+State   the connection, the speeches that are not over
 It does not know files, players or the command line.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -27,213 +25,25 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from clients.python.speech import DEFAULT_RATE, ConnectionLostError, SpeakOptions, Speech, Text
 from clients.python.wire import (
     SUBPROTOCOLS,
-    AudioChunk,
     Cancelled,
     Done,
-    Flushed,
     Message,
     ProtocolError,
     Ready,
-    Sentence,
     ServerError,
-    Word,
-    Words,
     decode,
     encode,
 )
 
+__all__ = ["DEFAULT_RATE", "DEFAULT_URL", "Client", "ConnectionLostError", "SpeakOptions", "Speech", "Text"]
+
 DEFAULT_URL = "ws://127.0.0.1:8080/v1/stream"
-DEFAULT_RATE = 24000
-DEFAULT_WINDOW_MS = 10_000  # audio that may wait here for a slow consumer
 MAX_FRAME_BYTES = 1 << 20  # servers send 64 KiB at most
 MAX_CTX = 65535
-APPEND_CHARS = 1000  # longer texts travel in several messages
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-
-Text = str | AsyncIterable[str]
-
-
-class ConnectionLostError(Exception):
-    """The connection ended while something was being waited for."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakOptions:
-    """How an utterance is spoken; None leaves it to the server (docs/protocol.md, `open`)."""
-
-    voice: str | None = None
-    speaker: str | None = None
-    emotion: str | None = None
-    language: str | None = None
-    speed: float | None = None
-    pitch: float | None = None
-    volume: float | None = None
-    seed: int | None = None
-    words: bool = False
-    format: str = "pcm_s16le"
-    rate: int = DEFAULT_RATE
-    max_delay_ms: int | None = None
-    window_ms: int = DEFAULT_WINDOW_MS
-
-
-class Speech:
-    """One utterance. Iterate it for its audio, once; it sends its text itself meanwhile.
-
-    Leaving `async with` early cancels it. After the iteration `done` is the receipt, or `cancelled`
-    tells what had been sent. Belongs to the event loop of its client.
-    """
-
-    def __init__(
-        self, client: Client, ctx: int, text: Text, options: SpeakOptions, replaces: list[Speech]
-    ) -> None:
-        self.ctx = ctx
-        self.options = options
-        self.sentences: list[Sentence] = []
-        self.words: list[Word] = []
-        self.flushed: list[Flushed] = []
-        self.done: Done | None = None
-        self.cancelled: Cancelled | None = None
-        self.sent_s: float | None = None  # when its first text was sent
-        self._client = client
-        self._text = text
-        self._replaces = replaces
-        self._queue: asyncio.Queue[AudioChunk | BaseException | None] = asyncio.Queue()
-        self._sender: asyncio.Task[None] | None = None
-        self._opened = False
-        self._over = False  # the server has said its last word
-        self._dropped = False  # what still arrives must not be heard
-        self._owed_samples = 0
-
-    @property
-    def over(self) -> bool:
-        """Whether the server has said its last word on it."""
-        return self._over
-
-    async def start(self) -> None:
-        """Send the request, and go on sending its text; the iteration does this if you did not."""
-        if self._opened:
-            return
-        is_whole = isinstance(self._text, str) and len(self._text) <= APPEND_CHARS
-        fields = {name: getattr(self.options, name) for name in self.options.__slots__}
-        replaced = [speech.ctx for speech in self._replaces if not speech.over]
-        for speech in self._replaces:
-            speech._drop_audio()
-        if is_whole:
-            self.sent_s = self._client.clock()
-        self._opened = True
-        await self._client.send(
-            type="open",
-            ctx=self.ctx,
-            **fields,
-            replaces=replaced or None,
-            text=self._text if is_whole else None,
-            end=True if is_whole else None,
-        )
-        if not is_whole:
-            self._sender = asyncio.create_task(self._send_text())
-
-    async def flush(self, flush_id: int | str = 0) -> None:
-        """Ask to speak now what was sent so far; `flushed` gets the acknowledgement."""
-        await self._client.send(type="flush", ctx=self.ctx, id=flush_id)
-
-    async def cancel(self, played_samples: int | None = None) -> None:
-        """Stop at once: nothing more is yielded from now on. Idempotent; does not wait for the answer."""
-        self._drop_audio()
-        if self._sender is not None:
-            self._sender.cancel()
-        if not self._opened:
-            self._client.forget(self)
-        elif not self._over:
-            await self._send_cancel(played_samples)
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.cancel()
-
-    async def __aiter__(self) -> AsyncIterator[AudioChunk]:
-        """Yield the audio in order; ends after `done` or `cancelled`.
-
-        Raises:
-            ServerError: The server refused or failed.
-            ConnectionLostError: The connection ended.
-        """
-        await self.start()
-        while (item := await self._queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            await self._give_credit(item)
-            yield item
-
-    def receive(self, message: Message) -> None:
-        """Take what the server says about this utterance; for the client only."""
-        match message:
-            case AudioChunk():
-                if not self._dropped:
-                    self._queue.put_nowait(message)
-            case Sentence():
-                self.sentences.append(message)
-            case Words():
-                self.words.extend(message.words)
-            case Flushed():
-                self.flushed.append(message)
-            case Done():
-                self.done = message
-                self.finish(None)
-            case Cancelled():
-                self.cancelled = message
-                self.finish(None)
-            case ServerError():
-                self.finish(message)
-
-    def finish(self, error: BaseException | None) -> None:
-        """End the iteration, with `error` if there is one; for the client only."""
-        self._over = True
-        if self._sender is not None:
-            self._sender.cancel()
-        self._queue.put_nowait(error)
-
-    def _drop_audio(self) -> None:
-        """Frames that are on their way when we cancel must not be heard."""
-        if not self._dropped:
-            self._dropped = True
-            while not self._queue.empty():
-                self._queue.get_nowait()
-            self._queue.put_nowait(None)
-
-    async def _send_cancel(self, played_samples: int | None = None) -> None:
-        with contextlib.suppress(ConnectionLostError, ServerError):
-            await self._client.send(type="cancel", ctx=self.ctx, played=played_samples)
-
-    async def _send_text(self) -> None:
-        try:
-            async for piece in _pieces(self._text):
-                if self.sent_s is None:
-                    self.sent_s = self._client.clock()
-                await self._client.send(type="append", ctx=self.ctx, text=piece)
-            await self._client.send(type="end", ctx=self.ctx)
-        except Exception as error:  # noqa: BLE001 -- from the caller's text source; the consumer raises it
-            self._queue.put_nowait(error)
-            await self._send_cancel()
-
-    async def _give_credit(self, chunk: AudioChunk) -> None:
-        """Grant again what was consumed, in few messages."""
-        if not self.options.window_ms:
-            return
-        self._owed_samples += chunk.n_samples
-        owed_ms = 1000 * self._owed_samples // self.options.rate
-        if owed_ms * 4 >= self.options.window_ms and not self.over:
-            self._owed_samples -= owed_ms * self.options.rate // 1000
-            await self._client.send(type="credit", ctx=self.ctx, ms=owed_ms)
 
 
 class Client:
@@ -249,7 +59,7 @@ class Client:
     ) -> None:
         """Prepare; `async with` connects."""
         self.url = url
-        self.clock = clock
+        self._clock = clock
         self._token = token
         self._subprotocol = subprotocol
         self._socket: ClientConnection | None = None
@@ -314,6 +124,10 @@ class Client:
         speech = Speech(self, self._free_ctx(), text, options or SpeakOptions(), replaced)
         self._speeches[speech.ctx] = speech
         return speech
+
+    def clock(self) -> float:
+        """Return the time that chunks are stamped with, in seconds."""
+        return self._clock()
 
     async def send(self, **fields: Any) -> None:
         """Send one message.
@@ -386,14 +200,3 @@ class Client:
         speeches, self._speeches = self._speeches, {}
         for speech in speeches.values():
             speech.finish(loss)
-
-
-async def _pieces(text: Text) -> AsyncIterator[str]:
-    """Yield the text in pieces that fit one message."""
-    if isinstance(text, str):
-        for start in range(0, len(text), APPEND_CHARS):
-            yield text[start : start + APPEND_CHARS]
-        return
-    async for piece in text:
-        for start in range(0, len(piece), APPEND_CHARS):
-            yield piece[start : start + APPEND_CHARS]

@@ -19,7 +19,7 @@ from websockets.exceptions import InvalidHandshake, InvalidURI
 
 from clients.python.client import DEFAULT_RATE, DEFAULT_URL, Client, ConnectionLostError, SpeakOptions, Text
 from clients.python.playback import PlaybackClock, PlaybackStats
-from clients.python.sinks import NoPlayerError, Sink, WavSink, open_player
+from clients.python.sinks import Sink, SinkError, WavSink, open_player
 from clients.python.text import UtteranceFeed, read_text, whole
 from clients.python.wire import Done, ProtocolError, ServerError
 
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except (OSError, InvalidURI, InvalidHandshake, TimeoutError) as error:
         return _fail(_unreachable(parsed.url, error))
-    except (ServerError, ProtocolError, ConnectionLostError, NoPlayerError) as error:
+    except (ServerError, ProtocolError, ConnectionLostError, SinkError) as error:
         return _fail(str(error))
     sys.stdout.write(f"{parsed.output}: {report.line()}" if parsed.output else report.line())
     if parsed.stats:

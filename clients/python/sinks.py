@@ -19,8 +19,8 @@ SAMPLE_BYTES = 2
 PLAY_HINT = "no player found: pip install sounddevice (or install aplay), or write a file with -o speech.wav"
 
 
-class NoPlayerError(Exception):
-    """This machine cannot play sound as it is; the text says what to do."""
+class SinkError(Exception):
+    """The audio cannot be played or written here; the text says why, and what to do."""
 
 
 class Sink(Protocol):
@@ -46,9 +46,13 @@ class WavSink:
         """Open the file.
 
         Raises:
-            OSError: It cannot be written.
+            SinkError: It cannot be written.
         """
-        self._file = wave.open(str(path), "wb")  # noqa: SIM115 -- closed by `close` and `abort`
+        try:
+            self._stream = path.open("wb")
+        except OSError as error:
+            raise SinkError(f"cannot write {path}: {error.strerror}") from error
+        self._file = wave.open(self._stream, "wb")  # noqa: SIM115 -- closed by `close`
         self._file.setnchannels(1)
         self._file.setsampwidth(SAMPLE_BYTES)
         self._file.setframerate(rate)
@@ -60,10 +64,11 @@ class WavSink:
     async def close(self) -> None:
         """Write the final length into the header."""
         self._file.close()
+        self._stream.close()
 
     async def abort(self) -> None:
         """Keep what there is."""
-        self._file.close()
+        await self.close()
 
 
 class DeviceSink:
@@ -73,7 +78,7 @@ class DeviceSink:
         """Open the default output.
 
         Raises:
-            NoPlayerError: PortAudio or an output device is missing.
+            SinkError: PortAudio or an output device is missing.
         """
         try:
             import sounddevice
@@ -81,9 +86,9 @@ class DeviceSink:
             self._stream: Any = sounddevice.RawOutputStream(samplerate=rate, channels=1, dtype="int16")
             self._stream.start()
         except (ImportError, OSError) as error:  # OSError: PortAudio library, or no device
-            raise NoPlayerError(f"cannot play: {error}; {PLAY_HINT}") from error
+            raise SinkError(f"cannot play: {error}; {PLAY_HINT}") from error
         except Exception as error:  # sounddevice.PortAudioError, which only exists once it is imported
-            raise NoPlayerError(f"cannot play: {error}") from error
+            raise SinkError(f"cannot play: {error}") from error
 
     async def write(self, pcm: bytes) -> None:
         """Play samples; waits for room in the device's buffer."""
@@ -117,14 +122,14 @@ class ProcessSink:
         """Play samples; waits for room in the pipe.
 
         Raises:
-            NoPlayerError: The player has ended.
+            SinkError: The player has ended.
         """
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(pcm)
             await self._process.stdin.drain()
         except ConnectionError as error:
-            raise NoPlayerError("the player has ended; is there a sound device?") from error
+            raise SinkError("the player has ended; is there a sound device?") from error
 
     async def close(self) -> None:
         """Play to the end."""
@@ -143,11 +148,11 @@ async def open_player(rate: int) -> Sink:
     """Return the best player of this machine.
 
     Raises:
-        NoPlayerError: There is none.
+        SinkError: There is none.
     """
     if importlib.util.find_spec("sounddevice"):
         return DeviceSink(rate)
     program = shutil.which("aplay")
     if program:
         return await ProcessSink.start(program, rate)
-    raise NoPlayerError(PLAY_HINT)
+    raise SinkError(PLAY_HINT)

@@ -138,7 +138,7 @@ def _decoder(inputs: Mapping[str, Array]) -> dict[str, Array]:
 
 def _masked_mean(window: Array, mask: Array) -> Array:
     values = np.where(np.isfinite(mask), np.tanh(window[:, 0, 0, :, 0] / CODE_STEP), 0.0)
-    return values.mean(axis=1).astype(np.float32)
+    return np.asarray(values.mean(axis=1), np.float32)
 
 
 def _postnet(inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -16,6 +16,10 @@ postnet   frames [B,T,F], start int64 [B], length int64 [B], state [B,Sp]
 vocoder   mel [B,T,n_mels], excitation [B,E,T*hop], f0 [B,T,2] (log F0 and U/V; only where the
           voice's vocoder asks for it), state [B,Sv]  ->  audio [B,T*hop], state [B,Sv]
 
+The decoder attends to its own window after the shift, so the last slot of self_mask is always open;
+slot i of the memory window is the row of the present step + i. Postnet frame i of a call is frame
+start + i - 12 of the segment; contexts outside [0, length) count as zero. States start as zeros.
+
 W is the window bucket of the voice (number of slots, at least the segment's band width + 1);
 masks are additive: 0 where a slot is used, -inf where it is not.
 """

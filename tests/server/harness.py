@@ -21,6 +21,7 @@ from server.app import NATIVE, build_app
 from server.backend import Backend
 from server.config import LimitConfig, ServerConfig
 from server.native import NativeEndpoint
+from server.serving import shut_down
 from streaming.engines.fake import FakeEngine
 from streaming.scheduling.workers import Workers
 from streaming.synthesis.engine import NetworkName
@@ -89,7 +90,8 @@ async def running(
     try:
         yield Server(f"ws://127.0.0.1:{port}/v1/stream", port, engine, app[NATIVE], runner)
     finally:
-        await runner.cleanup()
+        if runner.server is not None:
+            await shut_down(runner)
 
 
 class RawClient:

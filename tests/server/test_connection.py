@@ -1,4 +1,4 @@
-"""The native protocol over real sockets: the real utterance, the fake engine."""
+"""A connection's life over real sockets: real utterance, fake engine. Long, because it is one story told in order."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from server.messages import SAMPLE_RATES
+from server.serving import shut_down
 from streaming.engines.fake import FakeEngine
 from tests.server.harness import (
     LONG_TEXT,
@@ -308,7 +309,10 @@ async def test_no_more_than_the_credit_is_sent(subprotocol: str) -> None:
         assert done["samples"] > 1600 + 240
 
 
-async def test_a_client_that_reads_nothing_stops_the_model_and_is_closed() -> None:
+async def test_a_client_that_reads_nothing_stops_the_model_and_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.connection.CLOSE_S", 0.05)
     config = limits(slow_reader_s=0.3, chars_per_context=10**6, chars_per_append=10**6, message_bytes=10**6)
     async with running(config) as server, server.client(sock=small_receiver(server.port)) as client:
         for ctx in range(1, 9):
@@ -329,6 +333,20 @@ def small_receiver(port: int) -> socket.socket:
     receiver.connect(("127.0.0.1", port))
     receiver.setblocking(False)
     return receiver
+
+
+async def test_a_slow_reader_that_wakes_up_finds_the_close_code() -> None:
+    config = limits(slow_reader_s=0.3)
+    async with running(config) as server, server.client(sock=small_receiver(server.port)) as client:
+        for ctx in range(1, 9):
+            await client.send("open", ctx=ctx, text=LONG_TEXT, end=True, rate=48000, format="pcm_f32le")
+        await client.receive()
+        transport: Any = client.socket.transport
+        transport.pause_reading()
+        (connection,) = server.native._connections
+        await asyncio.shield(connection._ending)
+        transport.resume_reading()
+        assert await client.closed() == 4408
 
 
 # -- the end of a connection -----------------------------------------------------------------
@@ -368,13 +386,16 @@ async def test_a_client_that_leaves_takes_everything_with_it() -> None:
 
 async def test_shutdown_lets_speech_finish_and_closes_with_1001() -> None:
     async with running(limits(drain_s=30)) as server, server.client() as idle, server.client() as client:
-        await client.send("open", ctx=1, text=LONG_TEXT[:60], end=True)
+        await client.send("open", ctx=1, text=LONG_TEXT[:60])
         await client.expect("audio")
-        cleanup = asyncio.create_task(server.runner.cleanup())
+        cleanup = asyncio.create_task(shut_down(server.runner))
         assert await idle.closed() == 1001
         await client.send("open", ctx=2, text="好。", end=True)
-        messages = await client.until("done", 1)
-        assert {m["ctx"]: m["code"] for m in messages if m["type"] == "error"} in ({}, {2: "overloaded"})
+        refusal = await client.expect("error")
+        assert (refusal["ctx"], refusal["code"]) == (2, "overloaded")
+        await client.send("append", ctx=1, text="再见。")
+        await client.send("end", ctx=1)
+        assert (await client.expect("done", 1))["chars"] == 63
         assert await client.closed() == 1001
         await cleanup
 
@@ -383,7 +404,7 @@ async def test_shutdown_out_of_time_closes_with_1001() -> None:
     async with running(limits(drain_s=0)) as server, server.client() as client:
         await client.send("open", ctx=1)
         await client.expect("ready")
-        await server.runner.cleanup()
+        await shut_down(server.runner)
         assert await client.closed() == 1001
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from server.framing import Frame
-from server.lanes import CONTROL_FRAMES, LANE_FRAMES, Lane, Outbox, SlowReaderError
+from server.lanes import CONTROL_FRAMES, LANE_FRAMES, Lane, Outbox
 
 
 def frame(name: str) -> Frame:
@@ -37,7 +37,7 @@ async def fill(lane: Lane, name: str, count: int) -> None:
 
 async def test_frames_of_a_lane_keep_their_order() -> None:
     wire = Wire()
-    outbox = Outbox(wire.send, stall_s=5)
+    outbox = Outbox(wire.send, stall_s=5, on_stuck=pytest.fail)
     async with asyncio.TaskGroup() as tasks:
         writer = tasks.create_task(outbox.run())
         await fill(outbox.lane(), "a", 10)
@@ -48,7 +48,7 @@ async def test_frames_of_a_lane_keep_their_order() -> None:
 
 async def test_lanes_take_turns() -> None:
     wire = Wire()
-    outbox = Outbox(wire.send, stall_s=5)
+    outbox = Outbox(wire.send, stall_s=5, on_stuck=pytest.fail)
     async with asyncio.TaskGroup() as tasks:
         fillers = [tasks.create_task(fill(outbox.lane(), name, 4)) for name in "ab"]
         await settle()
@@ -61,7 +61,7 @@ async def test_lanes_take_turns() -> None:
 
 async def test_control_frames_go_first() -> None:
     wire = Wire()
-    outbox = Outbox(wire.send, stall_s=5)
+    outbox = Outbox(wire.send, stall_s=5, on_stuck=pytest.fail)
     await outbox.lane().put(frame("audio"))
     outbox.say(frame("answer"))
     async with asyncio.TaskGroup() as tasks:
@@ -73,7 +73,7 @@ async def test_control_frames_go_first() -> None:
 
 async def test_a_slow_transport_stops_the_producer() -> None:
     wire = Wire(permits=0)
-    outbox = Outbox(wire.send, stall_s=60)
+    outbox = Outbox(wire.send, stall_s=60, on_stuck=pytest.fail)
     lane = outbox.lane()
     async with asyncio.TaskGroup() as tasks:
         writer = tasks.create_task(outbox.run())
@@ -91,7 +91,7 @@ async def test_a_slow_transport_stops_the_producer() -> None:
 
 async def test_nothing_leaves_a_closed_lane() -> None:
     wire = Wire(permits=0)
-    outbox = Outbox(wire.send, stall_s=60)
+    outbox = Outbox(wire.send, stall_s=60, on_stuck=pytest.fail)
     lane, called = outbox.lane(), []
     async with asyncio.TaskGroup() as tasks:
         writer = tasks.create_task(outbox.run())
@@ -113,7 +113,7 @@ async def test_on_write_is_called_before_the_frame_is_handed_over() -> None:
     async def send(item: Frame) -> None:
         order.append(item.payload.decode())
 
-    outbox = Outbox(send, stall_s=5)
+    outbox = Outbox(send, stall_s=5, on_stuck=pytest.fail)
     await outbox.lane().put(frame("frame"), lambda: order.append("on_write"))
     async with asyncio.TaskGroup() as tasks:
         writer = tasks.create_task(outbox.run())
@@ -124,7 +124,7 @@ async def test_on_write_is_called_before_the_frame_is_handed_over() -> None:
 
 async def test_drain_waits_for_the_last_frame() -> None:
     wire = Wire()
-    outbox = Outbox(wire.send, stall_s=5)
+    outbox = Outbox(wire.send, stall_s=5, on_stuck=pytest.fail)
     lane = outbox.lane()
     await lane.put(frame("a"))
     async with asyncio.TaskGroup() as tasks:
@@ -137,16 +137,25 @@ async def test_drain_waits_for_the_last_frame() -> None:
     assert wire.sent == ["a"]
 
 
-async def test_a_transport_that_takes_nothing_for_too_long_is_a_slow_reader() -> None:
-    outbox = Outbox(Wire(permits=0).send, stall_s=0.001)
-    outbox.say(frame("answer"))
-    with pytest.raises(SlowReaderError, match="nothing was read"):
-        await outbox.run()
+async def test_a_transport_that_takes_nothing_for_too_long_is_stuck_and_its_write_goes_on() -> None:
+    wire, stuck = Wire(permits=0), asyncio.get_running_loop().create_future()
+    outbox = Outbox(wire.send, stall_s=0.001, on_stuck=stuck.set_result)
+    outbox.say(frame("a"))
+    outbox.say(frame("b"))
+    async with asyncio.TaskGroup() as tasks:
+        writer = tasks.create_task(outbox.run())
+        assert "nothing was read" in await stuck
+        assert outbox.is_stuck
+        wire.permits.release()
+        await settle()
+        writer.cancel()
+    assert wire.sent == ["a", "b"]
 
 
-async def test_too_many_unread_answers_are_a_slow_reader() -> None:
-    outbox = Outbox(Wire().send, stall_s=60)
+async def test_too_many_unread_answers_are_dropped_and_said_once() -> None:
+    stuck: list[str] = []
+    outbox = Outbox(Wire().send, stall_s=60, on_stuck=stuck.append)
     for index in range(CONTROL_FRAMES + 5):
         outbox.say(frame(str(index)))
-    with pytest.raises(SlowReaderError, match="were not read"):
-        await outbox.run()
+    assert stuck == [f"{CONTROL_FRAMES} answers were not read"]
+    assert outbox.is_stuck

@@ -43,9 +43,8 @@ class SpectralShaper(nn.Module):
         time = torch.arange(2 * hop_length, dtype=torch.float64) + taps // 2
         freq = torch.arange(n_freqs, dtype=torch.float64)
         angle = 2.0 * math.pi * torch.outer(time, freq) / n_fft
-        self.register_buffer(
-            "analysis", torch.cat([angle.cos(), -angle.sin()], 1).mul(window[:, None]).float()
-        )
+        analysis = torch.cat([angle.cos(), -angle.sin()], 1) * window[:, None]
+        self.register_buffer("analysis", analysis.float(), persistent=False)
         # Response on n_bins -> impulse response (Hann windowed, to stay short) -> response on n_freqs.
         tap = torch.arange(taps, dtype=torch.float64) - taps // 2
         bins = torch.arange(n_bins, dtype=torch.float64)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from streaming.synthesis.grid import Grid
@@ -27,7 +29,7 @@ def test_the_first_block_needs_its_frames_and_the_postnets_delay():
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_blocks_follow_each_other_without_gap(grid: Grid):
     plans = [grid.block(index) for index in range(12)]
-    for before, after in zip(plans, plans[1:], strict=False):
+    for before, after in pairwise(plans):
         assert after.start_frame == before.end_frame
         assert after.start_step == before.end_step
     assert plans[0].start_frame == plans[0].start_step == 0

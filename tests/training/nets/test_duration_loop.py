@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import onnx
+import onnxruntime
 import pytest
 import torch
 
 from tests.training.nets.small import largest_difference, small_config
-from training.nets.duration_loop import DurationLoop
+from training.export import Graph, export_network
+from training.nets.duration_loop import DOMAIN, DurationLoop
 from training.nets.variance import DurationPredictor
 
 
@@ -16,14 +21,24 @@ def test_the_loop_equals_the_predictor(n_tokens: int) -> None:
     assert largest_difference(DurationLoop(predictor)(condition), predictor.infer(condition)) <= 1e-6
 
 
+@pytest.mark.parametrize("n_tokens", [1, 2, 17])
 @torch.no_grad()
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-def test_the_compiled_loop_equals_the_plain_one() -> None:
-    loop = DurationLoop(DurationPredictor(small_config()).eval())
-    condition = torch.randn(2, 9, small_config().variance_units)
-    plain = loop(condition)
-    loop.script()
-    assert largest_difference(loop(condition), plain) <= 1e-6
+def test_the_exported_scan_equals_the_predictor(tmp_path: Path, n_tokens: int) -> None:
+    loop = DurationLoop(DurationPredictor(small_config())).eval()
+    condition = torch.randn(1, 7, small_config().variance_units)
+    axes = {"condition": {0: "batch", 1: "tokens"}, "durations": {0: "batch", 1: "tokens"}}
+    graph = Graph(loop, {"condition": condition}, ("durations",), axes, {DOMAIN: 1}, loop.insert_scan)
+    export_network(graph, tmp_path / "loop.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "loop.onnx", providers=["CPUExecutionProvider"])
+    condition = torch.randn(3, n_tokens, small_config().variance_units)
+    (found,) = session.run(None, {"condition": condition.numpy()})
+    assert largest_difference(torch.from_numpy(found), loop(condition)) <= 1e-6
+
+
+def test_a_model_without_the_placeholder_is_refused() -> None:
+    loop = DurationLoop(DurationPredictor(small_config())).eval()
+    with pytest.raises(ValueError, match="has 0 duration loops, expected 1"):
+        loop.insert_scan(onnx.ModelProto())
 
 
 def test_another_prenet_depth_is_refused() -> None:

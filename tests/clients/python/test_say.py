@@ -1,0 +1,137 @@
+"""`zhiyin say` in this process, against the real server with the fake voice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.python import say, sinks
+from tests.server.harness import Server, limits, running
+
+
+async def run(server: Server, *arguments: str) -> int:
+    return await asyncio.to_thread(say.main, [*arguments, "--url", server.url])
+
+
+def frames_of(path: Path) -> tuple[int, int]:
+    with wave.open(str(path)) as file:
+        return file.getframerate(), file.getnframes()
+
+
+async def test_a_text_becomes_a_wav_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "out.wav"
+    async with running() as server:
+        assert await run(server, "你好欢迎光临。", "-o", str(path), "--stats", "--rate", "16000") == 0
+    rate, n_frames = frames_of(path)
+    assert rate == 16000
+    assert n_frames > 16000 * 0.3
+    output = capsys.readouterr().out
+    for word in ("TTFC", "audible", "RTF", "underruns", "vocoder", f"{n_frames / 16000:.2f} s of audio"):
+        assert word in output
+
+
+class Pipe:
+    """Standard input that the test writes to."""
+
+    def __init__(self) -> None:
+        self.read_end, self.write_end = os.pipe()
+
+    def fileno(self) -> int:
+        return self.read_end
+
+
+async def test_standard_input_is_spoken_while_it_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, path = Pipe(), tmp_path / "out.wav"
+    monkeypatch.setattr("sys.stdin", pipe)
+    spoken = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    write = sinks.WavSink.write
+
+    async def noted(sink: sinks.WavSink, pcm: bytes) -> None:
+        await write(sink, pcm)
+        loop.call_soon_threadsafe(spoken.set)
+
+    monkeypatch.setattr(sinks.WavSink, "write", noted)
+    async with running() as server:
+        os.write(pipe.write_end, "你好欢迎光临。再".encode())
+        saying = asyncio.create_task(run(server, "-o", str(path)))
+        await spoken.wait()  # although nobody has closed the input
+        assert not saying.done()
+        os.write(pipe.write_end, "见。".encode())
+        os.close(pipe.write_end)
+        assert await saying == 0
+
+
+async def test_long_input_becomes_several_utterances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, path = Pipe(), tmp_path / "out.wav"
+    monkeypatch.setattr("sys.stdin", pipe)
+    os.write(pipe.write_end, ("今天天气很好。" * 10).encode())
+    os.close(pipe.write_end)
+    async with running(limits(chars_per_context=30)) as server:
+        assert await run(server, "-o", str(path)) == 0
+        assert server.engine.calls.count("encoder") >= 10
+
+
+async def test_no_server_says_how_to_start_one(capsys: pytest.CaptureFixture[str]) -> None:
+    async with running() as server:
+        pass
+    assert await run(server, "你好", "-o", os.devnull) == 1
+    assert "zhiyin serve" in capsys.readouterr().err
+
+
+async def test_a_refusal_is_printed_and_leaves_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running() as server:
+        assert await run(server, "你好", "-o", str(tmp_path / "a.wav"), "--voice", "nobody") == 1
+    assert "unknown_voice: no voice 'nobody'; known: fake" in capsys.readouterr().err
+
+
+async def test_without_a_player_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    async with running() as server:
+        assert await run(server, "你好", "--play") == 1
+    assert "pip install sounddevice" in capsys.readouterr().err
+
+
+async def test_a_file_that_cannot_be_written_is_an_error_about_the_file(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with running() as server:
+        assert await run(server, "你好", "-o", "/nonexistent/out.wav") == 1
+    error = capsys.readouterr().err
+    assert "cannot write /nonexistent/out.wav: No such file" in error
+
+
+async def test_playing_hands_the_audio_to_the_player(monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[bytes] = []
+
+    class Player:
+        async def write(self, pcm: bytes) -> None:
+            played.append(pcm)
+
+        async def close(self) -> None:
+            played.append(b"closed")
+
+        async def abort(self) -> None:
+            raise AssertionError
+
+    async def open_player(rate: int) -> Any:
+        assert rate == 24000
+        return Player()
+
+    monkeypatch.setattr(say, "open_player", open_player)
+    async with running() as server:
+        assert await run(server, "你好。") == 0
+    assert played[-1] == b"closed"
+    assert len(played) > 1
