@@ -4,7 +4,7 @@
 
 Input   the training configuration; jieba's dictionary for words and their frequencies
 Output  corpus/manifest.jsonl (one sentence a line) and corpus/wav/*.wav, 16 bit
-State   none; the same seed gives the same corpus
+State   none; the same seed gives the same corpus in every process (espeak-ng keeps a little state inside one)
 
 Words are drawn by the square root of their frequency, so that rare syllables are heard too; a share of the
 sentences is made of random valid syllables, and another carries English words and letters.

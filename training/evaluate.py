@@ -46,7 +46,6 @@ from training.train_recogniser import load_recogniser
 
 EVALUATION_NAME = "evaluation.json"
 N_CEPSTRA = 24
-BAND_RADIUS = 0.2  # of the path around the diagonal, as a share of the length
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +99,7 @@ def cepstra(mel: FloatArray) -> FloatArray:
 
 def warping_path(ours: FloatArray, theirs: FloatArray) -> tuple[IntArray, IntArray]:
     """Align two cepstrum sequences; return frame indices of either, in order."""
-    _, path = librosa.sequence.dtw(
-        ours.T, theirs.T, metric="euclidean", global_constraints=True, band_rad=BAND_RADIUS
-    )
+    _, path = librosa.sequence.dtw(ours.T, theirs.T, metric="euclidean")
     return path[::-1, 0], path[::-1, 1]
 
 

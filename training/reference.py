@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,11 @@ from torch import Tensor
 from streaming.synthesis.excitation import HarmonicNoiseExcitation, pitch_of_frames
 from streaming.text.symbols import SymbolTables
 from streaming.types import FloatArray, IntArray, Style
-from streaming.voice import load_manifest
+from streaming.voice import VoiceManifest, load_manifest
 from training.export_voice import STATE_FOLDER
 from training.nets.embedded_vocoder import EmbeddedVocoder
 from training.nets.sambert import Sambert
-from training.settings import load_settings
+from training.settings import TrainingSettings, load_settings
 from training.train_acoustic import acoustic_config
 from training.train_vocoder import new_source
 
@@ -42,6 +43,11 @@ def load_reference(voice_folder: Path) -> Reference:
     manifest = load_manifest(voice_folder)
     settings = load_settings(CONFIG_FOLDER / f"{manifest.name}.yaml")
     state = torch.load(STATE_FOLDER / f"{manifest.name}.pt", map_location="cpu", weights_only=True)
+    return speaker_of(settings, state, manifest)
+
+
+def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: VoiceManifest) -> Reference:
+    """Build the reference from saved weights."""
     acoustic = Sambert(acoustic_config(settings.acoustic, settings.audio)).eval()
     acoustic.load_state_dict(state["acoustic"])
     vocoder = restore_vocoder(state["vocoder"], new_source(settings), settings.audio.n_mels, settings.vocoder.channels)

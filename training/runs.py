@@ -32,7 +32,7 @@ class TrainingRun:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._log = (folder / "log.jsonl").open("a", encoding="utf-8")
+        self._log_path = folder / "log.jsonl"
         self._sums: dict[str, list[float]] = defaultdict(list)
         self._saved_at = time.monotonic()
 
@@ -73,13 +73,13 @@ class TrainingRun:
         """Write the means since the last call, with `values`, as one line; return them."""
         row = {name: float(np.mean(items)) for name, items in self._sums.items()} | values
         self._sums.clear()
-        self._log.write(json.dumps({"step": step, **{k: round(v, 5) for k, v in row.items()}}) + "\n")
-        self._log.flush()
+        with self._log_path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"step": step, **{k: round(v, 5) for k, v in row.items()}}) + "\n")
         return row
 
     def plot(self) -> None:
         """Draw all logged values over the steps."""
-        rows = [json.loads(line) for line in (self.folder / "log.jsonl").read_text("utf-8").splitlines()]
+        rows = [json.loads(line) for line in self._log_path.read_text("utf-8").splitlines()]
         names = sorted({name for row in rows for name in row} - {"step"})
         figure, axes = plt.subplots(len(names), 1, figsize=(8, 2 * len(names)), squeeze=False, sharex=True)
         for axis, name in zip(axes[:, 0], names, strict=True):

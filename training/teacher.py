@@ -11,7 +11,6 @@ token sequence says: no dictionary, no reading rules and no sandhi of espeak-ng'
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -215,10 +214,15 @@ class Teacher:
         self._espeak = Espeak(voice)
         self._sample_rate = sample_rate
         self._final_silence_s = final_silence_s
-        self._event_names = functools.cache(self._names_alone)
+        self._known_names: dict[str, tuple[str, ...]] = {}
+
+    def event_names(self, mnemonic: str) -> tuple[str, ...]:
+        """Names of the phoneme events of one Mandarin syllable said alone."""
+        if mnemonic not in self._known_names:
+            self._known_names[mnemonic] = self._names_alone(mnemonic)
+        return self._known_names[mnemonic]
 
     def _names_alone(self, mnemonic: str) -> tuple[str, ...]:
-        """Names of the phoneme events of one Mandarin syllable said alone."""
         _, events = self._espeak.speak(f"[[{mnemonic}]]", Prosody(175, 50, 50, 100))
         return tuple(name for _, name in events if name)
 
@@ -247,7 +251,7 @@ class Teacher:
                     starts += [phones.take(1) for _ in syllable.phones]
                     continue
                 initial, final = mandarin_parts(syllable)
-                names = self._event_names(initial + final)
+                names = self.event_names(initial + final)
                 phones.expect(names)
                 if initial:
                     starts.append(phones.take(1))

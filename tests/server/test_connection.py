@@ -1,4 +1,4 @@
-"""A connection's life over real sockets: real utterance, fake engine. Long, because it is one story told in order."""
+"""A connection over real sockets, real utterance, fake engine. Long: one story told in order."""
 
 from __future__ import annotations
 
