@@ -101,6 +101,7 @@ class AcousticSettings(_Settings):
     postnet_lstm_units: int
     dropout: float
     prenet_dropout: float
+    own_feedback_share: float
     batch_frames: int
     steps: int
     learning_rate: float

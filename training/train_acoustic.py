@@ -37,7 +37,7 @@ VALIDATE_EVERY_STEPS = 500
 N_FREE_RUNNING = 8  # sentences synthesised without the teacher at each validation
 F0_WEIGHT = 0.5
 VOICING_WEIGHT = 0.5
-FINAL_LEARNING_RATE = 0.02  # of the peak, at the last step
+FINAL_LEARNING_RATE = 0.05  # of the peak, at the last step
 
 
 def acoustic_config(settings: AcousticSettings, audio: AudioSettings) -> SambertConfig:
@@ -159,12 +159,14 @@ def train(settings: TrainingSettings, out: Path, device: torch.device) -> None:
     optimiser = torch.optim.Adam(net.parameters(), betas=(0.9, 0.98), eps=1e-9)
     parts = {"net": net, "average": average, "optimiser": optimiser}
     first = run.resume(parts)
-    batches = iter(AcousticData(splits["train"], acoustic.batch_frames, np.random.default_rng(settings.seed + first)))
+    rng = np.random.default_rng(settings.seed + first)
+    batches = iter(AcousticData(splits["train"], acoustic.batch_frames, rng))
     net.train()
     for step in tqdm(range(first + 1, acoustic.steps + 1), desc="acoustic", initial=first, total=acoustic.steps):
         optimiser.param_groups[0]["lr"] = learning_rate(acoustic, step)
         batch = to_device(next(batches), device)
-        loss, losses = training_loss(net(batch), batch, settings.audio.n_mels)
+        own_share = float(rng.uniform(0.0, acoustic.own_feedback_share)) if step > acoustic.warmup_steps else 0.0
+        loss, losses = training_loss(net(batch, own_share), batch, settings.audio.n_mels)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)

@@ -43,7 +43,7 @@ def make_inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     f0_hz = 180 + 40 * torch.sin(torch.arange(N_FRAMES, dtype=torch.float64) / 5)[None]
     noise = torch.randn(1, N_FRAMES * HOP, generator=generator)
     excitation = harmonic_noise_excitation(f0_hz, HOP, 16000, torch.zeros(1, dtype=torch.float64), noise)
-    return mel, torch.stack([f0_hz.log().float(), torch.ones(1, N_FRAMES)], -1), excitation
+    return mel, torch.stack([f0_hz.log().float(), (torch.arange(N_FRAMES) % 7 > 1).float()[None]], -1), excitation
 
 
 @pytest.mark.parametrize("make", [make_source, make_vocoder])
@@ -69,6 +69,17 @@ def test_a_flat_response_gives_the_excitation_back_two_frames_late() -> None:
     flat[:, 0] = 1.0
     audio = overlap_add(SpectralShaper(HOP, 129)(excitation_windows(excitation, HOP), flat), HOP)
     assert audio[:, 4 * HOP :] == pytest.approx(excitation[:, 0, 2 * HOP : -2 * HOP], abs=2e-5)
+
+
+def test_unvoiced_frames_have_no_pulses() -> None:
+    source = make_source().eval()
+    mel, f0, excitation = make_inputs()
+    unvoiced = torch.stack([f0[..., 0], torch.zeros(1, N_FRAMES)], -1)
+    silent = excitation.clone()
+    silent[:, 0] = 0.0
+    with torch.no_grad():
+        assert torch.equal(source(mel, unvoiced, excitation), source(mel, unvoiced, silent))
+        assert not torch.equal(source(mel, f0, excitation), source(mel, f0, silent))
 
 
 def test_the_source_needs_exactly_its_lookahead() -> None:

@@ -17,7 +17,7 @@ from training.nets.embedded_vocoder import EmbeddedVocoder
 from training.nets.hifigan import FINAL_SLOPE, Generator, SourceDown
 from training.nets.module_list import ModuleListOf
 from training.nets.packed_state import StateLayout, StateReader
-from training.nets.source import LEAKY_SLOPE, WINDOWS_PER_BLOCK, HarmonicNoiseSource
+from training.nets.source import LEAKY_SLOPE, WINDOWS_PER_BLOCK, HarmonicNoiseSource, gate_pulses
 from training.nets.streaming_vocoder import (
     StreamingConv,
     StreamingResidualGroup,
@@ -40,12 +40,13 @@ class StreamingSourceSignal(nn.Module):
         self.hop_length = source.hop_length
         self.convs = ModuleListOf(_plain_conv(conv, layout) for conv in source.net.convs)
         self.out = _plain_conv(source.net.out, layout)
+        layout.reserve(1)  # voicing of the last frame
         layout.reserve(2, 1, self.hop_length)
         layout.reserve(WINDOWS_PER_BLOCK - 1, self.hop_length)
 
     def forward(self, mel: Tensor, f0: Tensor, excitation: Tensor, state: StateReader) -> Tensor:
         """Return the source signal [B, T * hop]."""
-        magnitudes = self._magnitudes(mel, f0, state)
+        magnitudes = gate_pulses(self._magnitudes(mel, f0, state), self._delayed_voicing(f0, state))
         batch, n_sources = excitation.shape[:2]
         blocks = excitation.reshape(batch, n_sources, -1, self.hop_length)
         last = state.take()
@@ -61,6 +62,12 @@ class StreamingSourceSignal(nn.Module):
             x = y if index == 0 else x + y
         log_magnitudes: Tensor = self.out(x, state)
         return self.net.magnitudes(log_magnitudes.squeeze(2))
+
+    def _delayed_voicing(self, f0: Tensor, state: StateReader) -> Tensor:
+        last = state.take()
+        assert last is not None
+        state.give(f0[:, -1:, 1])
+        return torch.cat([last, f0[:, :-1, 1]], 1)
 
     def _overlap_add(self, filtered: Tensor, state: StateReader) -> Tensor:
         tail = WINDOWS_PER_BLOCK - 1

@@ -93,6 +93,24 @@ class SambertOutput:
     postnet_outputs: Tensor
 
 
+def mixed_feedback(teacher: Tensor, own: Tensor, own_share: float, outputs_per_step: int) -> Tensor:
+    """Replace a random share of the decoder's groups of frames by its own predictions.
+
+    A decoder that has only ever been fed the teacher's frames does not know what to do with its own. Predicting
+    all steps from the teacher first and mixing them in keeps training parallel over time (scheduled sampling:
+    Bengio et al. 2015; this form: Mihaylova and Martins 2019).
+
+    Args:
+        teacher: [B, M r, F].
+        own: [B, M r, F], predictions made with the teacher's feedback.
+        own_share: Probability of a group to be replaced.
+        outputs_per_step: Frames per group, r.
+    """
+    n_groups = teacher.size(1) // outputs_per_step
+    chosen = torch.rand(teacher.size(0), n_groups, 1, device=teacher.device) < own_share
+    return torch.where(chosen.repeat_interleave(outputs_per_step, dim=1), own, teacher)
+
+
 class PostNet(nn.Module):
     """Adds detail to decoder frames: FSMN with little look-ahead, LSTM, linear; residual on the input."""
 
@@ -137,8 +155,14 @@ class Sambert(nn.Module):
             return rows
         return speaker.reshape(speaker.size(0), 1, -1).expand(-1, n_tokens, -1)
 
-    def forward(self, batch: SambertBatch) -> SambertTrainingOutput:
-        """Teacher-forced pass over a batch: its durations, pitch, energy and mel are the teachers."""
+    def forward(self, batch: SambertBatch, own_share: float = 0.0) -> SambertTrainingOutput:
+        """Teacher-forced pass over a corpus batch: its durations, pitch, energy and mel are the teachers.
+
+        Args:
+            batch: The corpus items.
+            own_share: Share of the decoder steps that are fed the model's own previous frame instead of the
+                teacher's; above 0 this costs a second pass of the decoder (see `mixed_feedback`).
+        """
         adaptor = self.variance_adaptor
         n_tokens, r = batch.ling.size(1), self.config.outputs_per_step
         text_hid = self.text_encoder(batch.ling, batch.n_tokens)
@@ -153,7 +177,11 @@ class Sambert(nn.Module):
         mel = F.pad(batch.mel, (0, 0, 0, -n_frames % r))
         memory = adaptor.expand(aug, speaker, emotion, batch.durations, mel.size(1))
         steps = torch.div(batch.n_frames + r - 1, r, rounding_mode="floor")
-        frames = self.mel_decoder.mel_dec(memory, mel, band_width(batch.durations, r), steps)[:, :n_frames]
+        decoder, band = self.mel_decoder.mel_dec, band_width(batch.durations, r)
+        if own_share > 0:
+            with torch.no_grad():
+                mel = mixed_feedback(mel, decoder(memory, mel, band, steps), own_share, r)
+        frames = decoder(memory, mel, band, steps)[:, :n_frames]
         keep = keep_rows(batch.n_frames, n_frames)
         frames = frames if keep is None else frames * keep
         return SambertTrainingOutput(

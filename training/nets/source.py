@@ -127,8 +127,21 @@ class HarmonicNoiseSource(nn.Module):
     def forward(self, mel: Tensor, f0: Tensor, excitation: Tensor) -> Tensor:
         """Return audio [B, T * hop], `LOOKAHEAD_FRAMES` frames late; everything before frame 0 is zero."""
         windows = excitation_windows(excitation, self.hop_length)
-        filtered = self.shaper(windows, self.net(mel, f0))
+        voiced = F.pad(f0[..., 1], (1, 0))[:, :-1]
+        filtered = self.shaper(windows, gate_pulses(self.net(mel, f0), voiced))
         return overlap_add(filtered, self.hop_length)
+
+
+def gate_pulses(magnitudes: Tensor, voiced: Tensor) -> Tensor:
+    """Silence the pulse train's filter where the frame that a window is centred on is unvoiced.
+
+    The spectral losses hardly see a faint buzz below the noise of a consonant; a listener and an F0 tracker do.
+
+    Args:
+        magnitudes: [B, 2, T, n_bins].
+        voiced: [B, T], of the frame before each.
+    """
+    return torch.cat([magnitudes[:, :1] * voiced[:, None, :, None], magnitudes[:, 1:]], 1)
 
 
 def excitation_windows(excitation: Tensor, hop_length: int) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 
 from tests.training.nets.small import batch_of, item, largest_difference, sentence, small_sambert
 from training.nets.config import SambertConfig, TableSizes
-from training.nets.sambert import Sambert, SambertBatch, SambertOutput
+from training.nets.sambert import Sambert, SambertBatch, SambertOutput, mixed_feedback
 from training.nets.text_encoder import position_table
 
 TOLERANCE = 5e-6
@@ -234,3 +234,12 @@ def test_infer_refuses_a_batch(network: Sambert) -> None:
     ling, emotion, speaker = (torch.cat([part, part]) for part in sentence(3))
     with pytest.raises(ValueError, match="one sentence, got 2"):
         network.infer(ling, emotion, speaker)
+
+
+def test_mixed_feedback_replaces_whole_groups() -> None:
+    teacher, own = torch.zeros(2, 12, 4), torch.ones(2, 12, 4)
+    torch.manual_seed(0)
+    mixed = mixed_feedback(teacher, own, 0.5, 3).reshape(2, 4, 12)
+    assert set(mixed.mean(-1).flatten().tolist()) == {0.0, 1.0}
+    assert torch.equal(mixed_feedback(teacher, own, 0.0, 3), teacher)
+    assert torch.equal(mixed_feedback(teacher, own, 1.0, 3), own)
