@@ -6,6 +6,7 @@
 PYTHON = python3
 HOST = 127.0.0.1
 PORT = 8080
+VOICE = shanquan
 ARGS =
 
 VENV := .venv
@@ -15,16 +16,18 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test test-training format bench-ttfc lock clean distclean
+.PHONY: help install install-training train-voice serve test test-training format bench-ttfc lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  make %-14s %s\n' "$$name" "$$text"; done
-	@echo "  Variables: PYTHON=$(PYTHON) HOST=$(HOST) PORT=$(PORT) ARGS='more flags or pytest arguments'"
+		printf '  make %-18s %s\n' "$$name" "$$text"; done
+	@echo "  Variables: PYTHON=$(PYTHON) HOST=$(HOST) PORT=$(PORT) VOICE=$(VOICE) ARGS='more flags or pytest arguments'"
 
 install: $(VENV)/.stamp-install  ## Create .venv with what the server needs (CPU)
+
+install-training: $(VENV)/.stamp-training  ## The same with torch and all that training needs
 
 serve: $(VENV)/.stamp-install  ## Start the server with the embedded voice on HOST:PORT
 	@exec $(BIN)/zhiyin serve --host $(HOST) --port $(PORT) $(ARGS)
@@ -55,6 +58,20 @@ format: $(VENV)/.stamp-dev  ## Rewrite the sources in the project's format
 
 bench-ttfc: $(VENV)/.stamp-training  ## Time to first chunk against the whole-utterance pipeline
 	$(BIN)/python -m benchmarks.ttfc $(ARGS)
+
+TRAINING = --config configs/training/$(VOICE).yaml --out build/$(VOICE)
+
+# docs/training.md explains the steps. Corpus and features come out the same each time; trainings resume.
+train-voice: $(VENV)/.stamp-training  ## Make the embedded voice again from nothing (hours on a CPU)
+	$(BIN)/python -m training.corpus $(TRAINING)
+	$(BIN)/python -m training.features $(TRAINING)
+	$(BIN)/python -m training.train_vocoder source $(TRAINING)
+	$(BIN)/python -m training.train_acoustic $(TRAINING)
+	$(BIN)/python -m training.train_vocoder body $(TRAINING)
+	$(BIN)/python -m training.train_recogniser $(TRAINING)
+	$(BIN)/python -m training.export_voice $(TRAINING)
+	$(BIN)/python -m training.evaluate $(TRAINING)
+	$(BIN)/python -m training.model_card --config configs/training/$(VOICE).yaml
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || \

@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from server.config import AuthConfig
 from streaming.errors import UnauthorizedError
 
-BEARER = "Bearer "
+SCHEME = "bearer"  # compared without case (RFC 9110, 11.1)
 
 
 def check_token(request: web.Request, config: AuthConfig) -> None:
@@ -25,12 +25,14 @@ def check_token(request: web.Request, config: AuthConfig) -> None:
     """
     if not config.tokens:
         return
-    header = request.headers.get(hdrs.AUTHORIZATION, "")
-    found = header[len(BEARER) :] if header.startswith(BEARER) else request.query.get("token", "")
+    scheme, _, credentials = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    found = credentials if scheme.lower() == SCHEME else request.query.get("token", "")
     if not found:
         raise UnauthorizedError("a token is required: Authorization: Bearer TOKEN, or ?token=TOKEN")
     # Every token is compared, so that the time does not tell which one came close.
     tokens = [token.get_secret_value().encode() for token in config.tokens]
-    matches = [hmac.compare_digest(found.encode(), token) for token in tokens]
+    # A header may hold bytes that are not UTF-8; aiohttp hands them on as lone surrogates.
+    given = found.encode(errors="backslashreplace")
+    matches = [hmac.compare_digest(given, token) for token in tokens]
     if not any(matches):
         raise UnauthorizedError("the token is not valid")

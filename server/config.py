@@ -21,6 +21,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
 
@@ -58,7 +59,7 @@ class WorkerConfig(_Section):
     @property
     def n_threads(self) -> int:
         """Threads to start: `threads`, or one per core that this process may use."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or _usable_cores()
 
 
 class TextConfig(_Section):
@@ -154,8 +155,12 @@ def load_config(path: Path | None = None, flags: Flags | None = None) -> ServerC
         config = _loader(path)(**(flags or {}))
     except ValidationError as error:
         raise ConfigError(_describe(error, path)) from None
-    except (yaml.YAMLError, OSError, ValueError, TypeError) as error:  # the last two: not a mapping, bad JSON
-        raise ConfigError(f"configuration {path or ''}: {error}") from None
+    except SettingsError as error:  # a variable that holds a section, as bad JSON
+        raise ConfigError(f"environment: {error}") from None
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration {path}: {error}") from None
+    except (ValueError, TypeError):  # from dict() on what the file holds
+        raise ConfigError(f"configuration {path}: found no mapping; allowed: settings as key: value") from None
     extra = tuple(Path(part) for part in os.environ.get(ENV_VOICES, "").split(os.pathsep) if part)
     values = {name: getattr(config, name) for name in ServerConfig.model_fields}
     folders = (*config.voice.folders, *extra)
@@ -184,6 +189,13 @@ def setting_paths(separator: str = ".") -> list[str]:
         if isinstance(field.default, BaseModel):
             paths.extend(f"{name}{separator}{inner}" for inner in type(field.default).model_fields)
     return paths
+
+
+def _usable_cores() -> int:
+    """Return the cores of the affinity mask, where there is one (Linux), else of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _loader(path: Path | None) -> type[ServerConfig]:

@@ -141,7 +141,8 @@ class MsgpackCodec:
         try:
             return msgpack.unpackb(memoryview(frame.payload)[1:])
         except (ValueError, TypeError, msgpack.UnpackException) as error:
-            raise InvalidMessageError(f"not MessagePack: {error}") from None
+            reason = str(error) or type(error).__name__  # some of msgpack's errors have no text
+            raise InvalidMessageError(f"not MessagePack: {reason}") from None
 
 
 CODECS: dict[str, Codec] = {codec.subprotocol: codec for codec in (JsonCodec(), MsgpackCodec())}

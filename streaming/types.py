@@ -71,7 +71,7 @@ class Style:
         emotion: An emotion name of the voice; "" is the voice's first (neutral).
         speed: Speech rate factor, 0.5 to 2.0; 2.0 halves every duration.
         pitch: F0 factor, 0.5 to 2.0.
-        volume: 0 to 100; 50 leaves the amplitude as it is, linear in amplitude.
+        volume: 0 to 100; 50 leaves the amplitude as it is, linear in amplitude; peaks are soft-limited.
         seed: Seed of the position-addressed noise: same request, same samples.
     """
 
@@ -113,9 +113,7 @@ class StageTimes:
     @property
     def total_ms(self) -> float:
         """Compute time of all stages."""
-        return (
-            self.frontend_ms + self.encoder_ms + self.decoder_ms + self.vocoder_ms + self.encode_ms
-        )
+        return self.frontend_ms + self.encoder_ms + self.decoder_ms + self.vocoder_ms + self.encode_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""How voices are made: corpus, features, networks, training, evaluation, export. Nothing imports this at run time."""
+"""How voices are made: corpus, features, networks, training, evaluation, export; not used at run time."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from streaming.types import FloatArray
-from training.mel import pyworld
+from training.mel import dio_f0
 from training.nets.spectral import LogMel
 from training.settings import AudioSettings
 
@@ -26,24 +26,13 @@ class CopyError:
     f0_cents: float
 
 
-def dio_f0(audio: FloatArray, settings: AudioSettings) -> np.ndarray:
-    """F0 by DIO at the frame rate, 0 where unvoiced."""
-    period_ms = 1000.0 * settings.hop_length / settings.sample_rate
-    f0, _ = pyworld.dio(
-        audio.astype(np.float64),
-        settings.sample_rate,
-        f0_floor=settings.f0_floor_hz,
-        f0_ceil=settings.f0_ceil_hz,
-        frame_period=period_ms,
-    )
-    return np.asarray(f0)
-
-
-def copy_error(generated: FloatArray, real: FloatArray, log_mel: LogMel, settings: AudioSettings) -> CopyError:
+def copy_error(
+    generated: FloatArray, real: FloatArray, log_mel: LogMel, settings: AudioSettings
+) -> CopyError:
     """Compare two recordings of the same length, [n_samples] each."""
     pair: Tensor = torch.from_numpy(np.stack([generated, real]))
     spectra = log_mel(pair)
-    a, b = dio_f0(generated, settings), dio_f0(real, settings)
+    a, b = dio_f0(generated, settings)[0], dio_f0(real, settings)[0]
     both = (a > 0) & (b > 0)
     cents = float(np.median(np.abs(1200.0 * np.log2(a[both] / b[both])))) if both.any() else float("nan")
     return CopyError(float((spectra[0] - spectra[1]).abs().mean()), cents)

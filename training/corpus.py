@@ -40,8 +40,8 @@ from streaming.text.linguistics import (
     to_phonemes,
 )
 from streaming.text.sandhi import Reading, surface_tones
-from streaming.text.symbols import SymbolTables
 from streaming.text.syllables import PLAIN_SYLLABLES, is_syllable
+from streaming.text.symbols import SymbolTables
 from training.settings import CorpusSettings, TrainingSettings, load_settings
 from training.teacher import Prosody, Teacher, TeacherError
 
@@ -61,7 +61,9 @@ class WordSource:
         jieba.setLogLevel(60)
         jieba.initialize()
         entries = [
-            (word, count) for word, count in jieba.dt.FREQ.items() if count > 0 and len(word) <= 4 and _is_hanzi(word)
+            (word, count)
+            for word, count in jieba.dt.FREQ.items()
+            if count > 0 and len(word) <= 4 and _is_hanzi(word)
         ]
         self._words = [word for word, _ in entries]
         self._cumulative = np.cumsum(np.sqrt([count for _, count in entries])).tolist()
@@ -99,7 +101,9 @@ class WordSource:
 
     def english(self) -> list[SpokenWord]:
         """Draw an English word or a letter; its spoken parts."""
-        text = self._rng.choice(_LETTERS) if self._rng.random() < 0.3 else self._rng.choice(self._english_words)
+        text = (
+            self._rng.choice(_LETTERS) if self._rng.random() < 0.3 else self._rng.choice(self._english_words)
+        )
         return [spoken_word_en(part.text, part.arpabet) for part in self._english.pronounce(text)]
 
 
@@ -108,7 +112,9 @@ def read_word(text: str) -> tuple[Reading, ...]:
     syllables = lazy_pinyin(text, style=PinyinStyle.TONE3, neutral_tone_with_five=True, v_to_u=False)
     if len(syllables) != len(text):
         return ()
-    spelled = [s.replace("u", "v", 1) if s[0] in "jqxy" and s[1] == "u" else s for s in syllables if len(s) > 1]
+    spelled = [
+        s.replace("u", "v", 1) if s[0] in "jqxy" and s[1] == "u" else s for s in syllables if len(s) > 1
+    ]
     if len(spelled) != len(text) or not all(is_syllable(s[:-1]) for s in spelled):
         return ()
     return tuple(Reading(hanzi, pinyin) for hanzi, pinyin in zip(text, spelled, strict=True))
@@ -193,13 +199,17 @@ def make_corpus(settings: TrainingSettings, out: Path) -> int:
             words, emotion = sentences.sentence(), next(emotions)
             style = corpus.emotions[emotion]
             try:
-                spoken = teacher.speak(words, Prosody(style.rate, style.pitch, style.pitch_range, style.volume))
+                spoken = teacher.speak(
+                    words, Prosody(style.rate, style.pitch, style.pitch_range, style.volume)
+                )
                 phonemes = to_phonemes(words, tables)
             except (TeacherError, UnspeakableTextError):
                 dropped += 1
                 continue
             name = f"{index:05d}"
-            soundfile.write(folder / "wav" / f"{name}.wav", spoken.audio, spoken.sample_rate, subtype="PCM_16")
+            soundfile.write(
+                folder / "wav" / f"{name}.wav", spoken.audio, spoken.sample_rate, subtype="PCM_16"
+            )
             row = {
                 "id": name,
                 "split": "validation" if index < corpus.n_validation else "train",

@@ -2,7 +2,7 @@
 
     python -m training.evaluate --config configs/training/shanquan.yaml --out build/shanquan --voices voices
 
-Input   the bundle as it is shipped (spoken through the serving code), the corpus' validation split, the recogniser
+Input   the bundle as it is shipped (spoken through the serving code), the validation split, the recogniser
 Output  evaluation.json in the bundle, and a table on the terminal
 State   none
 
@@ -50,7 +50,7 @@ N_CEPSTRA = 24
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What the voice made of one sentence: samples, and the samples at which tokens start and the last ends."""
+    """One sentence of the voice: its samples, and those at which tokens start and the last one ends."""
 
     audio: FloatArray
     token_starts: IntArray
@@ -123,12 +123,14 @@ class Comparison:
         self._log_f0.append(np.log2(np.stack([ours.f0_hz[a][both], theirs.f0_hz[b][both]])))
 
     def measures(self) -> dict[str, float]:
-        """Return mcd_db, f0_rmse_cents, f0_correlation and voicing_error."""
+        """Return mcd_db, voicing_error, f0_rmse_cents and f0_correlation (both NaN if all is unvoiced)."""
         log_f0 = np.concatenate(self._log_f0, axis=1)
+        voiced = log_f0.shape[1] > 1
+        rmse_cents = 1200.0 * np.sqrt(((log_f0[0] - log_f0[1]) ** 2).mean()) if voiced else np.nan
         return {
             "mcd_db": float(np.concatenate(self._distortions).mean()),
-            "f0_rmse_cents": float(1200.0 * np.sqrt(((log_f0[0] - log_f0[1]) ** 2).mean())),
-            "f0_correlation": float(np.corrcoef(log_f0)[0, 1]),
+            "f0_rmse_cents": float(rmse_cents),
+            "f0_correlation": float(np.corrcoef(log_f0)[0, 1]) if voiced else float("nan"),
             "voicing_error": float(np.concatenate(self._voicing).mean()),
         }
 
@@ -141,13 +143,17 @@ def duration_error_ms(spoken: Spoken, item: Utterance, settings: TrainingSetting
     return float(frames * 1000.0 * settings.audio.hop_length / settings.audio.sample_rate)
 
 
-def count_errors(recogniser: Recogniser, features: FrameFeatures, item: Utterance, statistics: Statistics) -> int:
+def count_errors(
+    recogniser: Recogniser, features: FrameFeatures, item: Utterance, statistics: Statistics
+) -> int:
     """Phone and tone errors that the recogniser finds in a recording of a sentence."""
     inputs = recogniser_input(features, np.asarray(statistics.mel_mean), np.asarray(statistics.mel_std))
     return edit_distance(recogniser.transcribe(inputs), sentence_units(item.tokens))
 
 
-def evaluate(settings: TrainingSettings, out: Path, voice: LoadedVoice, items: Sequence[Utterance]) -> Evaluation:
+def evaluate(
+    settings: TrainingSettings, out: Path, voice: LoadedVoice, items: Sequence[Utterance]
+) -> Evaluation:
     """Speak and measure all sentences."""
     statistics, recogniser = load_statistics(out), load_recogniser(settings, out)
     tables, log_mel = SymbolTables(), LogMel(settings.audio.sample_rate)

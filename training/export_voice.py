@@ -1,10 +1,10 @@
 """Export the trained embedded voice as a bundle.
 
-    python -m training.export_voice --config configs/training/shanquan.yaml --out build/shanquan --voices voices
+    python -m training.export_voice --config configs/training/shanquan.yaml --out build/shanquan
 
 Input   acoustic/ and vocoder-body/ (or, without one, vocoder-source/) of the training folder
-Output  VOICES/NAME: five ONNX graphs and voice.yaml; training/state/NAME.pt: the weights they were made of, from
-        which training goes on and with which PyTorch speaks (training/reference.py)
+Output  VOICES/NAME: five ONNX graphs and voice.yaml; training/state/NAME.pt: the weights they were made of,
+        from which training goes on and with which PyTorch speaks (training/reference.py)
 State   none
 """
 
@@ -36,7 +36,9 @@ STATE_FOLDER = Path(__file__).parent / "state"
 # Frames fed per vocoder block. The look-ahead of 3 leaves 3 frames (37.5 ms) of sound in the first one.
 BLOCK_FRAMES = (6, 8, 16)
 F0_FLOOR_HZ = 30.0
-DESCRIPTION = "Mandarin, synthetic female voice; trained by this project on speech of espeak-ng (see MODEL_CARD.md)"
+DESCRIPTION = (
+    "Mandarin, synthetic female voice; trained by this project on speech of espeak-ng (see MODEL_CARD.md)"
+)
 
 
 def load_acoustic(settings: TrainingSettings, out: Path) -> Sambert:
@@ -109,8 +111,8 @@ def embedded_manifest(
         block_frames=BLOCK_FRAMES,
         licence="Apache-2.0",
         provenance=(
-            f"{settings.corpus.n_train} sentences spoken by espeak-ng 1.52, voice {settings.corpus.espeak_voice}; "
-            f"seed {settings.seed}; made by training/, see docs/training.md"
+            f"{settings.corpus.n_train} sentences spoken by espeak-ng 1.52, voice "
+            f"{settings.corpus.espeak_voice}; seed {settings.seed}; made by training/, see docs/training.md"
         ),
     )
 

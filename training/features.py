@@ -131,7 +131,9 @@ def extract_features(settings: TrainingSettings, out: Path) -> Statistics:
             moments["f0"].add(features.f0_hz * features.voiced)
             moments["energy"].add(features.energy)
         durations = frame_durations(row["boundaries_s"], len(features.mel), settings.audio)
-        index.append({**row, "durations": durations.tolist(), "n_frames": len(features.mel), "n_samples": len(samples)})
+        index.append(
+            {**row, "durations": durations.tolist(), "n_frames": len(features.mel), "n_samples": len(samples)}
+        )
         for name in FRAME_ARRAYS:
             columns[name].append(getattr(features, name))
         columns["audio"].append(samples)
@@ -196,7 +198,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     statistics = extract_features(load_settings(arguments.config), arguments.out)
-    sys.stdout.write(f"features in {arguments.out / 'features'}; F0 mean {statistics.f0_mean:.1f} Hz (with zeros)\n")
+    sys.stdout.write(
+        f"features in {arguments.out / 'features'}; F0 mean {statistics.f0_mean:.1f} Hz (with zeros)\n"
+    )
 
 
 if __name__ == "__main__":

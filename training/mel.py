@@ -45,7 +45,11 @@ class FrameFeatures:
 def mel_filters(settings: AudioSettings) -> FloatArray:
     """Slaney mel filters, [n_mels, n_fft // 2 + 1] float32."""
     filters = librosa.filters.mel(
-        sr=settings.sample_rate, n_fft=settings.n_fft, n_mels=settings.n_mels, fmin=settings.fmin, fmax=settings.fmax
+        sr=settings.sample_rate,
+        n_fft=settings.n_fft,
+        n_mels=settings.n_mels,
+        fmin=settings.fmin,
+        fmax=settings.fmax,
     )
     return np.asarray(filters, np.float32)
 
@@ -72,18 +76,22 @@ def smooth(values: np.ndarray) -> np.ndarray:
     return np.convolve(np.pad(values, 1, mode="edge"), _SMOOTHING, mode="valid")
 
 
-def f0_contour(audio: FloatArray, n_frames: int, settings: AudioSettings) -> tuple[FloatArray, FloatArray]:
-    """Return continuous F0 in Hz and smoothed voicing, [n_frames] each (DIO refined by StoneMask)."""
-    samples = audio.astype(np.float64)
-    period_ms = 1000.0 * settings.hop_length / settings.sample_rate
-    rough, times = pyworld.dio(
-        samples,
+def dio_f0(audio: FloatArray, settings: AudioSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Return F0 in Hz by DIO, 0 where unvoiced, and the frames' times in seconds (Morise et al. 2009)."""
+    f0, times = pyworld.dio(
+        audio.astype(np.float64),
         settings.sample_rate,
         f0_floor=settings.f0_floor_hz,
         f0_ceil=settings.f0_ceil_hz,
-        frame_period=period_ms,
+        frame_period=1000.0 * settings.hop_length / settings.sample_rate,
     )
-    f0 = pyworld.stonemask(samples, rough, times, settings.sample_rate)[:n_frames]
+    return np.asarray(f0), np.asarray(times)
+
+
+def f0_contour(audio: FloatArray, n_frames: int, settings: AudioSettings) -> tuple[FloatArray, FloatArray]:
+    """Return continuous F0 in Hz and smoothed voicing, [n_frames] each (DIO refined by StoneMask)."""
+    rough, times = dio_f0(audio, settings)
+    f0 = pyworld.stonemask(audio.astype(np.float64), rough, times, settings.sample_rate)[:n_frames]
     f0 = np.pad(f0, (0, n_frames - len(f0)))
     voiced = f0 > 0
     if not voiced.any():
@@ -98,4 +106,6 @@ def extract(audio: FloatArray, settings: AudioSettings) -> FrameFeatures:
     magnitude = magnitude_spectrogram(audio, settings)
     f0_hz, voiced = f0_contour(audio, len(magnitude), settings)
     energy = np.sqrt((magnitude.astype(np.float64) ** 2).sum(axis=1)).astype(np.float32)
-    return FrameFeatures(mel_from_magnitude(magnitude, settings), f0_hz, (voiced > 0.5).astype(np.float32), energy)
+    return FrameFeatures(
+        mel_from_magnitude(magnitude, settings), f0_hz, (voiced > 0.5).astype(np.float32), energy
+    )

@@ -32,11 +32,21 @@ from training.settings import TrainingSettings, load_settings
 from training.teacher import Prosody, Teacher
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  the backend must be chosen first
+from matplotlib import pyplot as plt
 
 CARRIER = (("这是", ("zhe4", "shi4")), ("字", ("zi4",)))  # the tone under test stands between these
 TONES = (("ma1",), ("ma2",), ("ma3",), ("ma4",), ("ma1", "ma5"))
-SANDHI_TEXTS = ("你好。", "我很好。", "一天。", "一个。", "第一。", "不是。", "不好。", "展览馆。", "好儿子。")
+SANDHI_TEXTS = (
+    "你好。",
+    "我很好。",
+    "一天。",
+    "一个。",
+    "第一。",
+    "不是。",
+    "不好。",
+    "展览馆。",
+    "好儿子。",
+)
 BARS = {
     "copy_log_mel_l1": "≤ 0.36",
     "copy_f0_cents": "≤ 20",
@@ -115,7 +125,11 @@ class Speakers:
 def tone_words(tones: Sequence[str]) -> tuple[list[SpokenWord], int, int]:
     """Put a word into the carrier; return the words and the first and last token of its last syllable."""
     (before, before_pinyin), (after, after_pinyin) = CARRIER
-    words = [spoken_word(before, before_pinyin), spoken_word("x" * len(tones), tones), spoken_word(after, after_pinyin)]
+    words = [
+        spoken_word(before, before_pinyin),
+        spoken_word("x" * len(tones), tones),
+        spoken_word(after, after_pinyin),
+    ]
     end = 2 * len(before_pinyin) + 1 + 2 * len(tones)  # two phones a syllable, one pause token a word
     return words, end - 2, end - 1
 
@@ -156,24 +170,25 @@ def measure_table(measures: dict[str, float]) -> str:
 
 CARD = """# Voice {name}
 
-Mandarin, one synthetic female speaker, emotions {emotions}; 16 kHz. A Sambert acoustic model with F0 and voicing
-rows and a causal HiFi-GAN on a learned harmonic-plus-noise source.
+Mandarin, one synthetic female speaker, emotions {emotions}; 16 kHz. A Sambert acoustic model with F0 and
+voicing rows and a causal HiFi-GAN on a learned harmonic-plus-noise source.
 
-**The teacher is synthetic.** The corpus is speech of espeak-ng ({provenance}). The voice says clearly what it is
-told, and it sounds like a formant synthesiser, because its teacher is one. It is here so that the server speaks
-out of the box and anyone can train it again. If you want a human voice, import a Sambert-HiFiGAN checkpoint.
+**The teacher is synthetic.** The corpus is speech of espeak-ng ({provenance}). The voice says clearly what it
+is told, and it sounds like a formant synthesiser, because its teacher is one. It is here so that the server
+speaks out of the box and anyone can train it again. If you want a human voice, import a Sambert-HiFiGAN
+checkpoint.
 
 ## Measured
 
-{sentences} held-out sentences that no training saw, spoken by the files of this folder through the serving code.
-`training/evaluate.py` states every definition. The recogniser is trained on the teacher's speech only.
+{sentences} held-out sentences that no training saw, spoken by the files of this folder through the serving
+code. `training/evaluate.py` states every definition. The recogniser is trained on the teacher's speech only.
 
 {measures}
 
 ## Tones
 
-Each in the carrier 这是…字, the neutral tone after a first tone. Grey: the teacher. F0 in Hz at one and at four
-fifths of the syllable:
+Each in the carrier 这是…字, the neutral tone after a first tone. Grey: the teacher. F0 in Hz at one and at
+four fifths of the syllable:
 
 {tones}
 

@@ -13,7 +13,7 @@ from training.mel import extract
 from training.settings import AudioSettings
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  the backend must be chosen first
+from matplotlib import pyplot as plt
 
 
 def save_comparison(stem: Path, real: FloatArray, generated: FloatArray, settings: AudioSettings) -> None:

@@ -4,9 +4,9 @@ Input   frame features of a recording (mel, log F0, U/V)
 Output  a string of units: initials and English phones as they are, Mandarin finals with their tone (`ing_c1`)
 State   the network's weights
 
-It is trained on teacher audio only (training/train_recogniser.py), so a voice cannot teach it its own mistakes.
-The network is a stack of residual convolutions and one bidirectional GRU, trained with CTC (Graves et al. 2006);
-a second head learns the known alignment beside it, which only speeds training up.
+It is trained on teacher audio only (training/train_recogniser.py), so a voice cannot teach it its own
+mistakes. The network is a stack of residual convolutions and one bidirectional GRU, trained with CTC (Graves
+et al. 2006); a second head learns the known alignment beside it, which only speeds training up.
 """
 
 from __future__ import annotations
@@ -110,5 +110,9 @@ class Recogniser(nn.Module):
     def transcribe(self, inputs: FloatArray) -> list[str]:
         """Greedy CTC decoding of one recording [T, n_inputs]."""
         best = self(torch.from_numpy(inputs)[None])[0][0].argmax(-1).tolist()
-        kept = [unit for index, unit in enumerate(best) if unit != BLANK and (index == 0 or unit != best[index - 1])]
+        kept = [
+            unit
+            for index, unit in enumerate(best)
+            if unit != BLANK and (index == 0 or unit != best[index - 1])
+        ]
         return [self.units.names[unit] for unit in kept]

@@ -50,7 +50,9 @@ def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: Voic
     """Build the reference from saved weights."""
     acoustic = Sambert(acoustic_config(settings.acoustic, settings.audio)).eval()
     acoustic.load_state_dict(state["acoustic"])
-    vocoder = restore_vocoder(state["vocoder"], new_source(settings), settings.audio.n_mels, settings.vocoder.channels)
+    vocoder = restore_vocoder(
+        state["vocoder"], new_source(settings), settings.audio.n_mels, settings.vocoder.channels
+    )
     emotions = {name: SymbolTables().emotion_id(name) for name in settings.corpus.emotions}
     rows, lookahead, n_mels = manifest.f0, manifest.vocoder.lookahead_frames, manifest.n_mels
     if rows is None:
@@ -64,7 +66,9 @@ def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: Voic
         frames = output.postnet_outputs[0].numpy()
         frames = np.concatenate([frames, np.repeat(frames[-1:], lookahead, axis=0)])
         pitch = pitch_of_frames(frames, rows, style.pitch)
-        excitation = HarmonicNoiseExcitation(manifest.hop_length, manifest.sample_rate, style.seed).push(pitch)
+        excitation = HarmonicNoiseExcitation(manifest.hop_length, manifest.sample_rate, style.seed).push(
+            pitch
+        )
         f0 = np.stack([np.log(pitch.f0_hz), pitch.voiced], 1).astype(np.float32)
         mel: Tensor = torch.from_numpy(np.ascontiguousarray(frames[:, :n_mels]))
         audio = vocoder(mel[None], torch.from_numpy(f0)[None], torch.from_numpy(excitation)[None])

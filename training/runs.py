@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  the backend must be chosen first
+from matplotlib import pyplot as plt
 
 _CHECKPOINT_EVERY_S = 120.0  # what a killed run loses at most
 _AVERAGE_DECAY = 0.999  # per step
@@ -89,6 +89,12 @@ class TrainingRun:
             axis.grid(visible=True, alpha=0.3)
         figure.savefig(self.folder / "losses.png", dpi=80, bbox_inches="tight")
         plt.close(figure)
+
+
+def saved_weights(path: Path, network: str) -> dict[str, Tensor]:
+    """Read one network's weights, `acoustic` or `vocoder`, from a state file (training/export_voice.py)."""
+    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)[network]
+    return weights
 
 
 class WeightAverage(Generic[Net]):

@@ -18,7 +18,8 @@ import espeakng_loader
 import numpy as np
 import soxr
 
-from streaming.text.linguistics import SpokenWord, Syllable
+from streaming.text.linguistics import SpokenWord
+from streaming.text.syllables import Syllable
 from streaming.types import FloatArray
 
 INITIALS = {
@@ -120,7 +121,9 @@ class _Event(ctypes.Structure):
     )  # fmt: skip
 
 
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+)
 
 
 class Espeak:
@@ -158,8 +161,11 @@ class Espeak:
         if self._library.espeak_SetVoiceByName(self._voice) != 0:
             raise TeacherError(f"espeak-ng has no voice {self._voice.decode()!r}")
         for parameter, value in (
-            (_RATE, prosody.rate), (_VOLUME, prosody.volume), (_PITCH, prosody.pitch), (_RANGE, prosody.pitch_range),
-        ):  # fmt: skip
+            (_RATE, prosody.rate),
+            (_VOLUME, prosody.volume),
+            (_PITCH, prosody.pitch),
+            (_RANGE, prosody.pitch_range),
+        ):
             self._library.espeak_SetParameter(parameter, value, 0)
         data = text.encode()
         size = ctypes.c_size_t(len(data) + 1)

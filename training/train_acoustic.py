@@ -2,12 +2,12 @@
 
     python -m training.train_acoustic --config configs/training/shanquan.yaml --out build/shanquan
 
-Input   features
+Input   features; optionally saved weights to start from (--from training/state/shanquan.pt)
 Output  acoustic/: checkpoint.pt, log.jsonl, losses.png, mel pictures of a held-out sentence
 State   all in the checkpoint: a killed run goes on where it was
 
-Losses are those of KAN-TTS (spec section 1.8), plus L1 on the F0 and U/V rows by themselves: among 82 rows they
-would weigh 1/82 each, and the vocoder's harmonics hang on them.
+Losses are those of KAN-TTS (spec section 1.8), plus L1 on the F0 and U/V rows by themselves: among 82 rows
+they would weigh 1/82 each, and the vocoder's harmonics hang on them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from training.nets.config import SambertConfig, TableSizes
 from training.nets.losses import masked_l1, sambert_loss
 from training.nets.sambert import Sambert, SambertBatch, SambertTrainingOutput
 from training.pictures import save_mel_comparison
-from training.runs import TrainingRun, WeightAverage
+from training.runs import TrainingRun, WeightAverage, saved_weights
 from training.settings import AcousticSettings, AudioSettings, TrainingSettings, load_settings
 
 LOG_EVERY_STEPS = 50
@@ -90,7 +90,9 @@ def acoustic_config(settings: AcousticSettings, audio: AudioSettings) -> Sambert
     )
 
 
-def training_loss(output: SambertTrainingOutput, batch: SambertBatch, n_mels: int) -> tuple[Tensor, dict[str, float]]:
+def training_loss(
+    output: SambertTrainingOutput, batch: SambertBatch, n_mels: int
+) -> tuple[Tensor, dict[str, float]]:
     """Return the total loss and its terms."""
     terms = sambert_loss(output, batch)
     f0 = source_row_loss(output, batch, n_mels)
@@ -122,7 +124,12 @@ def learning_rate(settings: AcousticSettings, step: int) -> float:
 
 @torch.no_grad()
 def validate(
-    net: Sambert, items: Sequence[AcousticItem], run: TrainingRun, audio: AudioSettings, statistics: Statistics, step: int
+    net: Sambert,
+    items: Sequence[AcousticItem],
+    run: TrainingRun,
+    audio: AudioSettings,
+    statistics: Statistics,
+    step: int,
 ) -> dict[str, float]:
     """Teacher-forced losses of held-out sentences, and free-running error under the teacher's durations."""
     sums: dict[str, list[float]] = {}
@@ -137,7 +144,9 @@ def validate(
         output = net.infer(batch.ling, batch.emotion, batch.speaker, durations=batch.durations.float())
         frames = output.postnet_outputs[0].numpy()
         free_mel.append(np.abs(frames[:, : audio.n_mels] - item.mel[:, : audio.n_mels]).mean())
-        free_f0.append(np.abs(frames[:, audio.n_mels] - item.mel[:, audio.n_mels])[item.mel[:, -1] > 0].mean())
+        free_f0.append(
+            np.abs(frames[:, audio.n_mels] - item.mel[:, audio.n_mels])[item.mel[:, -1] > 0].mean()
+        )
         if index == 0:
             save_mel_comparison(run.folder / f"validation-{step:06d}.png", item.mel, frames)
     result = {f"validation_{name}": float(np.mean(values)) for name, values in sums.items()}
@@ -145,8 +154,8 @@ def validate(
     return result | free
 
 
-def train(settings: TrainingSettings, out: Path, device: torch.device) -> None:
-    """Train until the configured number of steps."""
+def train(settings: TrainingSettings, out: Path, device: torch.device, start: Path | None = None) -> None:
+    """Train until the configured number of steps, from the checkpoint or else from `start`'s weights."""
     torch.manual_seed(settings.seed)
     acoustic, tables, statistics = settings.acoustic, SymbolTables(), load_statistics(out)
     splits = {
@@ -155,6 +164,8 @@ def train(settings: TrainingSettings, out: Path, device: torch.device) -> None:
     }
     run = TrainingRun(out / "acoustic")
     net = Sambert(acoustic_config(acoustic, settings.audio)).to(device)
+    if start is not None:
+        net.load_state_dict(saved_weights(start, "acoustic"))
     average = WeightAverage(net)
     optimiser = torch.optim.Adam(net.parameters(), betas=(0.9, 0.98), eps=1e-9)
     parts = {"net": net, "average": average, "optimiser": optimiser}
@@ -162,10 +173,14 @@ def train(settings: TrainingSettings, out: Path, device: torch.device) -> None:
     rng = np.random.default_rng(settings.seed + first)
     batches = iter(AcousticData(splits["train"], acoustic.batch_frames, rng))
     net.train()
-    for step in tqdm(range(first + 1, acoustic.steps + 1), desc="acoustic", initial=first, total=acoustic.steps):
+    for step in tqdm(
+        range(first + 1, acoustic.steps + 1), desc="acoustic", initial=first, total=acoustic.steps
+    ):
         optimiser.param_groups[0]["lr"] = learning_rate(acoustic, step)
         batch = to_device(next(batches), device)
-        own_share = float(rng.uniform(0.0, acoustic.own_feedback_share)) if step > acoustic.warmup_steps else 0.0
+        own_share = (
+            float(rng.uniform(0.0, acoustic.own_feedback_share)) if step > acoustic.warmup_steps else 0.0
+        )
         loss, losses = training_loss(net(batch, own_share), batch, settings.audio.n_mels)
         optimiser.zero_grad()
         loss.backward()
@@ -174,7 +189,9 @@ def train(settings: TrainingSettings, out: Path, device: torch.device) -> None:
         average.update(net, step)
         run.add(losses)
         if step % VALIDATE_EVERY_STEPS == 0 or step == acoustic.steps:
-            row = run.log(step, **validate(average.net, splits["validation"], run, settings.audio, statistics, step))
+            row = run.log(
+                step, **validate(average.net, splits["validation"], run, settings.audio, statistics, step)
+            )
             tqdm.write(f"step {step}: " + " ".join(f"{name} {value:.4f}" for name, value in row.items()))
             run.plot()
             run.save(parts, step)
@@ -189,8 +206,14 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        help="state file to start from if there is no checkpoint",
+    )
     arguments = parser.parse_args()
-    train(load_settings(arguments.config), arguments.out, torch.device(arguments.device))
+    train(load_settings(arguments.config), arguments.out, torch.device(arguments.device), arguments.start)
     sys.stdout.write(f"trained: {arguments.out / 'acoustic'}\n")
 
 

@@ -58,13 +58,15 @@ def recording(item: Utterance, statistics: Statistics, units: Units) -> Recordin
     features = FrameFeatures(item.mel, item.f0_hz, item.voiced, item.energy)
     inputs = recogniser_input(features, np.asarray(statistics.mel_mean), np.asarray(statistics.mel_std))
     known = {name: index for index, name in enumerate(units.names)}
-    per_token = np.array([known.get(token_unit(token), IGNORED) if token_unit(token) else 0 for token in item.tokens])
+    per_token = np.array(
+        [known.get(token_unit(token), IGNORED) if token_unit(token) else 0 for token in item.tokens]
+    )
     names = sentence_units(item.tokens)
     return Recording(inputs, units.ids(names), np.repeat(per_token, item.durations)[::STRIDE], names)
 
 
 def masked(inputs: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """SpecAugment (Park et al. 2019): blank a band and a stretch, add noise, so that small defects do not confuse."""
+    """Blank a band and a stretch and add noise, so that small defects do not confuse (Park et al. 2019)."""
     inputs = inputs + rng.normal(0.0, 0.15, inputs.shape).astype(np.float32)
     band, start = int(rng.integers(0, 12)), int(rng.integers(0, 68))
     inputs[:, start : start + band] = 0.0
@@ -73,7 +75,9 @@ def masked(inputs: FloatArray, rng: np.random.Generator) -> FloatArray:
     return inputs
 
 
-def batches(items: Sequence[Recording], batch_frames: int, rng: np.random.Generator) -> Iterator[list[Recording]]:
+def batches(
+    items: Sequence[Recording], batch_frames: int, rng: np.random.Generator
+) -> Iterator[list[Recording]]:
     """Yield batches of recordings of like length for ever."""
     ordered = sorted(items, key=lambda item: len(item.inputs))
     while True:
@@ -126,7 +130,9 @@ def train(settings: TrainingSettings, out: Path) -> None:
     first = run.resume(parts)
     rng = np.random.default_rng(settings.seed + first)
     stream = batches(items["train"], recogniser.batch_frames, rng)
-    for step in tqdm(range(first + 1, recogniser.steps + 1), desc="recogniser", initial=first, total=recogniser.steps):
+    for step in tqdm(
+        range(first + 1, recogniser.steps + 1), desc="recogniser", initial=first, total=recogniser.steps
+    ):
         optimiser.param_groups[0]["lr"] = recogniser.learning_rate * 0.05 ** (step / recogniser.steps)
         ctc, aligned = losses(net, next(stream), rng)
         optimiser.zero_grad()

@@ -3,8 +3,8 @@
     python -m training.train_vocoder source --config configs/training/shanquan.yaml --out build/shanquan
     python -m training.train_vocoder body   --config configs/training/shanquan.yaml --out build/shanquan
 
-Input   features; for the body, the trained source
-Output  vocoder-source/ and vocoder-body/: checkpoint.pt, log.jsonl, losses.png, validation audio and spectrograms
+Input   features; for the body, the trained source or saved weights (--from training/state/shanquan.pt)
+Output  vocoder-source/ and vocoder-body/: checkpoint.pt, log.jsonl, losses.png, validation audio and pictures
 State   all in the checkpoint: a killed run goes on where it was
 """
 
@@ -24,11 +24,11 @@ from training.copy_synthesis import copy_error
 from training.features import load_statistics, load_utterances
 from training.nets.embedded_discriminators import VocoderDiscriminators
 from training.nets.embedded_vocoder import EmbeddedVocoder
-from training.nets.source import HarmonicNoiseSource, harmonic_noise_excitation
 from training.nets.losses import MultiResolutionStftLoss
+from training.nets.source import HarmonicNoiseSource, harmonic_noise_excitation
 from training.nets.spectral import LogMel
 from training.pictures import save_comparison
-from training.runs import TrainingRun, WeightAverage
+from training.runs import TrainingRun, WeightAverage, saved_weights
 from training.settings import TrainingSettings, load_settings
 from training.vocoder_data import WARMUP_FRAMES, VocoderBatch, VocoderData
 
@@ -41,6 +41,9 @@ LOG_MEL_WEIGHT = 2.0
 ADVERSARIAL_WEIGHT = 0.05  # small: the spectral losses lead, the discriminators add what they cannot see
 FEATURE_WEIGHT = 0.3
 JUDGE_LEARNING_RATE = 2e-4
+# The source is trained when the body starts: at the body's own rate it forgets more than the body can add.
+BODY_WARMUP_STEPS = 300
+SOURCE_LEARNING_SHARE = 0.1
 FINAL_LEARNING_RATE = 0.1  # of the first one, at the last step
 
 
@@ -117,7 +120,11 @@ class VocoderTrainer:
         errors = []
         for index in range(len(self.validation)):
             batch = self.validation.whole(index)
-            audio = self.generate(net, batch, excitation_of(batch, self.settings, generator)).cpu()[0, delay:].numpy()
+            audio = (
+                self.generate(net, batch, excitation_of(batch, self.settings, generator))
+                .cpu()[0, delay:]
+                .numpy()
+            )
             real = batch.audio[0, delay:].numpy()
             errors.append(copy_error(audio, real, log_mel, self.settings.audio))
             if index == 0:
@@ -138,9 +145,13 @@ def new_source(settings: TrainingSettings) -> HarmonicNoiseSource:
     """Build the source of the configuration."""
     source = settings.vocoder.source
     return HarmonicNoiseSource(
-        settings.audio.n_mels, settings.audio.hop_length, source.channels, source.kernel_size, source.n_layers,
+        settings.audio.n_mels,
+        settings.audio.hop_length,
+        source.channels,
+        source.kernel_size,
+        source.n_layers,
         source.n_bins,
-    )  # fmt: skip
+    )
 
 
 def train_source(settings: TrainingSettings, out: Path, device: torch.device) -> None:
@@ -177,16 +188,36 @@ def report(trainer: VocoderTrainer, net: nn.Module, parts: dict[str, object], st
         trainer.run.save_if_due(parts, step)
 
 
-def train_body(settings: TrainingSettings, out: Path, device: torch.device) -> None:
+def load_start(net: EmbeddedVocoder, out: Path, start: Path | None) -> None:
+    """Load the weights the body's training begins with: those of the state file, or of the trained source.
+
+    A state file of a voice that has no body yet gives its source.
+    """
+    if start is None:
+        checkpoint = torch.load(
+            out / "vocoder-source" / "checkpoint.pt", map_location="cpu", weights_only=True
+        )
+        net.source.load_state_dict(checkpoint["net"])
+        return
+    weights = saved_weights(start, "vocoder")
+    has_body = any(name.startswith("body.") for name in weights)
+    (net if has_body else net.source).load_state_dict(weights)
+
+
+def train_body(
+    settings: TrainingSettings, out: Path, device: torch.device, start: Path | None = None
+) -> None:
     """Train the HiFi-GAN body on the trained source; the source goes on learning with it."""
     torch.manual_seed(settings.seed)
     trainer = VocoderTrainer(settings, out, "body", device)
     net = EmbeddedVocoder(new_source(settings), settings.audio.n_mels, settings.vocoder.channels).to(device)
     judges = VocoderDiscriminators().to(device)
-    optimiser = torch.optim.AdamW(net.parameters(), betas=(0.8, 0.99))
+    optimiser = torch.optim.AdamW(
+        [{"params": list(net.body.parameters())}, {"params": list(net.source.parameters())}],
+        betas=(0.8, 0.99),
+    )
     judge_optimiser = torch.optim.AdamW(judges.parameters(), lr=JUDGE_LEARNING_RATE, betas=(0.8, 0.99))
-    source = torch.load(out / "vocoder-source" / "checkpoint.pt", map_location="cpu", weights_only=True)
-    net.source.load_state_dict(source["net"])
+    load_start(net, out, start)
     average = WeightAverage(net)
     parts = {
         "net": net,
@@ -198,7 +229,9 @@ def train_body(settings: TrainingSettings, out: Path, device: torch.device) -> N
     first = trainer.run.resume(parts)
     total = settings.vocoder.body_steps
     for step in tqdm(range(first + 1, total + 1), desc="body", initial=first, total=total):
-        optimiser.param_groups[0]["lr"] = decayed(settings.vocoder.body_learning_rate, step, total)
+        rate = decayed(settings.vocoder.body_learning_rate, step, total) * min(1.0, step / BODY_WARMUP_STEPS)
+        optimiser.param_groups[0]["lr"] = rate
+        optimiser.param_groups[1]["lr"] = SOURCE_LEARNING_SHARE * rate
         batch, excitation = trainer.draw()
         generated = trainer.crop(trainer.generate(net, batch, excitation))
         real = trainer.crop(batch.audio)
@@ -229,9 +262,20 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        help="state file to start from if there is no checkpoint",
+    )
     arguments = parser.parse_args()
-    stage = train_source if arguments.stage == "source" else train_body
-    stage(load_settings(arguments.config), arguments.out, torch.device(arguments.device))
+    settings, device = load_settings(arguments.config), torch.device(arguments.device)
+    if arguments.stage == "body":
+        train_body(settings, arguments.out, device, arguments.start)
+    elif arguments.start is not None:
+        parser.error("--from is for the body; the source trains from nothing in minutes")
+    else:
+        train_source(settings, arguments.out, device)
     sys.stdout.write(f"trained: {arguments.out / ('vocoder-' + arguments.stage)}\n")
 
 

@@ -49,7 +49,9 @@ class VocoderData:
         self._hop = hop_length
         self._items = [self._prepare(item, mean, std, lookahead_frames) for item in utterances]
 
-    def _prepare(self, item: Utterance, mean: np.ndarray, std: np.ndarray, lookahead: int) -> tuple[np.ndarray, ...]:
+    def _prepare(
+        self, item: Utterance, mean: np.ndarray, std: np.ndarray, lookahead: int
+    ) -> tuple[np.ndarray, ...]:
         """Repeat the last frame for the look-ahead and delay the audio by it, as the stream does."""
         edge = ((0, lookahead), (0, 0))
         mel = np.pad((item.mel - mean) / std, edge, mode="edge")
@@ -62,8 +64,10 @@ class VocoderData:
     def batch(self, rng: np.random.Generator, size: int, n_frames: int) -> VocoderBatch:
         """Draw stretches of `n_frames` frames plus the warm-up."""
         total = n_frames + WARMUP_FRAMES
-        items = [item for item in (self._items[i] for i in rng.integers(len(self._items), size=size))]
-        return _stack([self._cut(item, int(rng.integers(0, max(1, len(item[0]) - total))), total) for item in items])
+        items = [self._items[i] for i in rng.integers(len(self._items), size=size)]
+        return _stack(
+            [self._cut(item, int(rng.integers(0, max(1, len(item[0]) - total))), total) for item in items]
+        )
 
     def _cut(self, item: tuple[np.ndarray, ...], start: int, total: int) -> tuple[np.ndarray, ...]:
         mel, f0, voiced, audio = item

@@ -22,7 +22,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidURI
 from websockets.typing import Subprotocol
 
 from clients.python.speech import DEFAULT_RATE, ConnectionLostError, SpeakOptions, Speech, Text
@@ -70,6 +70,7 @@ class Client:
         self._lost: BaseException | None = None
 
     async def __aenter__(self) -> Self:
+        _check_port(self.url)
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else None
         is_local = urlsplit(self.url).hostname in LOOPBACK
         self._socket = await connect(
@@ -162,7 +163,7 @@ class Client:
                 message = decode(frame, self.clock())
                 if message is not None:
                     self._dispatch(message)
-            loss = self._loss(None)
+            loss = self._loss(None, socket.close_reason)
         except ConnectionClosed as error:
             loss = self._loss(error)
         except ProtocolError as error:
@@ -186,10 +187,11 @@ class Client:
             del self._speeches[message.ctx]
         speech.receive(message)
 
-    def _loss(self, error: ConnectionClosed | None) -> BaseException:
+    def _loss(self, error: ConnectionClosed | None, reason: str | None = None) -> BaseException:
         if self._lost is not None:
             return self._lost
-        return ConnectionLostError(f"the connection ended{f': {error}' if error else ''}")
+        why = str(error) if error else reason
+        return ConnectionLostError(f"the connection ended{f': {why}' if why else ''}")
 
     def _lose(self, loss: BaseException) -> None:
         """Tell everybody who waits that nothing more comes."""
@@ -200,3 +202,15 @@ class Client:
         speeches, self._speeches = self._speeches, {}
         for speech in speeches.values():
             speech.finish(loss)
+
+
+def _check_port(url: str) -> None:
+    """Refuse a port that is no port, as `connect` refuses every other fault of a URL.
+
+    Raises:
+        InvalidURI: The port is not a number up to 65535.
+    """
+    try:
+        urlsplit(url).port  # noqa: B018 -- reading it is the check
+    except ValueError as error:
+        raise InvalidURI(url, str(error).lower()) from None

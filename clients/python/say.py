@@ -71,6 +71,8 @@ class Report:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 1 if it could not be done, 130 after Ctrl-C."""
     parsed = _parser().parse_args(argv)
+    if not parsed.text and sys.stdin is None:
+        return _fail("no text, and standard input is closed")
     try:
         report = asyncio.run(_say(parsed))
     except KeyboardInterrupt:
@@ -119,7 +121,7 @@ async def _say(parsed: argparse.Namespace) -> Report:
     )
     async with Client(parsed.url, token=parsed.token) as client:
         ready = await client.ready()
-        texts = _texts(" ".join(parsed.text), ready.max_chars)
+        texts = _texts(" ".join(parsed.text) if parsed.text else None, ready.max_chars)
         sinks = await _open_sinks(parsed)
         try:
             report = await _speak_all(client, texts, options, sinks)
@@ -132,12 +134,12 @@ async def _say(parsed: argparse.Namespace) -> Report:
         return report
 
 
-async def _texts(text: str, max_chars: int) -> AsyncIterator[Text]:
+async def _texts(text: str | None, max_chars: int) -> AsyncIterator[Text]:
     """Yield the utterances: `text` whole if it may be, else pieces; standard input without it."""
-    if text and len(text) <= max_chars:
+    if text is not None and len(text) <= max_chars:
         yield text
         return
-    pieces = whole(text) if text else read_text(sys.stdin.fileno())
+    pieces = whole(text) if text is not None else read_text(sys.stdin.fileno())
     async for utterance in UtteranceFeed(pieces, max_chars).utterances():
         yield utterance
 

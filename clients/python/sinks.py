@@ -51,24 +51,43 @@ class WavSink:
         try:
             self._stream = path.open("wb")
         except OSError as error:
-            raise SinkError(f"cannot write {path}: {error.strerror}") from error
+            raise _cannot_write(path, error) from error
+        self._path = path
         self._file = wave.open(self._stream, "wb")  # noqa: SIM115 -- closed by `close`
         self._file.setnchannels(1)
         self._file.setsampwidth(SAMPLE_BYTES)
         self._file.setframerate(rate)
 
     async def write(self, pcm: bytes) -> None:
-        """Append samples."""
-        self._file.writeframesraw(pcm)
+        """Append samples.
+
+        Raises:
+            SinkError: The disk is full, or the reader of a pipe is gone.
+        """
+        try:
+            self._file.writeframesraw(pcm)
+        except OSError as error:
+            raise _cannot_write(self._path, error) from error
 
     async def close(self) -> None:
-        """Write the final length into the header."""
-        self._file.close()
-        self._stream.close()
+        """Write the final length into the header.
+
+        Raises:
+            SinkError: The disk is full, or this is a pipe, where nothing can be written afterwards.
+        """
+        try:
+            with self._stream:
+                self._file.close()
+        except OSError as error:
+            raise _cannot_write(self._path, error) from error
 
     async def abort(self) -> None:
         """Keep what there is."""
         await self.close()
+
+
+def _cannot_write(path: Path, error: OSError) -> SinkError:
+    return SinkError(f"cannot write {path}: {error.strerror or error}")
 
 
 class DeviceSink:

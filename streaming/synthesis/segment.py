@@ -21,6 +21,7 @@ from streaming.types import AudioChunk, FloatArray, IntArray, Phonemes, StageTim
 from streaming.voice import VoiceManifest
 
 NORMAL_VOLUME = 50.0  # Style.volume that leaves the amplitude as it is
+KNEE = np.float32(0.8)  # -1.9 dB of full scale: speech is rarely above, and is bent there, not cut
 
 
 def grid_of(voice: VoiceManifest) -> Grid:
@@ -121,4 +122,20 @@ class SegmentSynthesis:
 
     def _with_volume(self, samples: FloatArray) -> FloatArray:
         gain = np.float32(self._style.volume / NORMAL_VOLUME)  # a gain of 1 changes no bit
-        return np.asarray(np.clip(samples * gain, -1.0, 1.0), np.float32)
+        return soft_limited(samples * gain)
+
+
+def soft_limited(samples: FloatArray) -> FloatArray:
+    """Return audio [n_samples] within [-1, 1]: unchanged up to KNEE, above it bent by a tanh.
+
+    A sample depends on nothing but itself, so streamed == offline. Clipping would be heard as clicks
+    where a network overshoots or the volume is raised; the curve and its slope are continuous.
+    """
+    over = np.abs(samples) > KNEE
+    if not over.any():
+        return np.asarray(samples, np.float32)
+    limited = np.array(samples, np.float32)
+    loud = limited[over]
+    room = np.float32(1.0) - KNEE
+    limited[over] = np.copysign(KNEE + room * np.tanh((np.abs(loud) - KNEE) / room), loud)
+    return limited

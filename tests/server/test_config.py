@@ -107,5 +107,25 @@ def test_tokens_do_not_show_in_the_representation(monkeypatch: pytest.MonkeyPatc
     assert "s3cret" not in repr(config)
 
 
-def test_zero_worker_threads_means_one_per_core() -> None:
-    assert ServerConfig().workers.n_threads == len(os.sched_getaffinity(0))
+def test_zero_worker_threads_means_one_per_usable_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 2, 5}, raising=False)
+    assert ServerConfig().workers.n_threads == 3
+
+
+def test_without_an_affinity_mask_the_machine_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)  # macOS and Windows have none
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    assert ServerConfig().workers.n_threads == 7
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "foo", "3"])
+def test_a_file_that_holds_no_settings_is_named(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError, match=f"configuration {path}: found no mapping"):
+        load_config(path)
+
+
+def test_a_section_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHIYIN_LIMITS", "{")
+    with pytest.raises(ConfigError, match=r"^environment: .*limits"):
+        load_config()

@@ -54,3 +54,9 @@ def test_json_control_is_text_and_msgpack_control_starts_with_zero() -> None:
 def test_garbage_is_refused_with_a_reason(subprotocol: str, frame: Frame, expected: str) -> None:
     with pytest.raises(InvalidMessageError, match=expected):
         CODECS[subprotocol].decode(frame)
+
+
+def test_a_refused_frame_says_why_even_if_the_library_does_not() -> None:
+    nested = Frame(b"\0" + b"\x91" * 60_000 + b"\xc0")
+    with pytest.raises(InvalidMessageError, match=r"not MessagePack: \w+"):
+        MsgpackCodec().decode(nested)

@@ -43,7 +43,11 @@ def make_inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     f0_hz = 180 + 40 * torch.sin(torch.arange(N_FRAMES, dtype=torch.float64) / 5)[None]
     noise = torch.randn(1, N_FRAMES * HOP, generator=generator)
     excitation = harmonic_noise_excitation(f0_hz, HOP, 16000, torch.zeros(1, dtype=torch.float64), noise)
-    return mel, torch.stack([f0_hz.log().float(), (torch.arange(N_FRAMES) % 7 > 1).float()[None]], -1), excitation
+    return (
+        mel,
+        torch.stack([f0_hz.log().float(), (torch.arange(N_FRAMES) % 7 > 1).float()[None]], -1),
+        excitation,
+    )
 
 
 @pytest.mark.parametrize("make", [make_source, make_vocoder])
@@ -104,7 +108,7 @@ def test_a_fresh_body_leaves_the_source_as_it_is() -> None:
 
 
 def test_the_torch_excitation_is_the_serving_sides() -> None:
-    """Same pulses from the same F0; the phase of training is free, so it starts where the serving side does."""
+    """Same pulses from the same F0; training's phase is free, so it starts where the serving side does."""
     f0 = 180 + 40 * np.sin(np.arange(N_FRAMES) / 5)
     served = HarmonicNoiseExcitation(HOP, 16000, seed=0).push(Pitch(f0, np.ones(N_FRAMES)))
     trained = harmonic_noise_excitation(

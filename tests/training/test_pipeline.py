@@ -65,9 +65,19 @@ def test_the_corpus_is_the_same_in_every_process(tmp_path: Path) -> None:
     config = tmp_path / "tiny.yaml"
     tiny_settings(config)
     for name in ("first", "second"):
-        command = [sys.executable, "-m", "training.corpus", "--config", str(config), "--out", str(tmp_path / name)]
+        command = [
+            sys.executable,
+            "-m",
+            "training.corpus",
+            "--config",
+            str(config),
+            "--out",
+            str(tmp_path / name),
+        ]
         subprocess.run(command, check=True, capture_output=True)
-    files = [file.relative_to(tmp_path / "first") for file in (tmp_path / "first").rglob("*") if file.is_file()]
+    files = [
+        file.relative_to(tmp_path / "first") for file in (tmp_path / "first").rglob("*") if file.is_file()
+    ]
     assert len(files) == 14
     for file in files:
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes(), file
@@ -101,7 +111,9 @@ def test_a_finished_training_resumes_and_does_nothing_more(settings: TrainingSet
     assert all(torch.equal(before["net"][name], after["net"][name]) for name in before["net"])
 
 
-def test_the_exported_voice_speaks_like_pytorch(settings: TrainingSettings, out: Path, voice_folder: Path) -> None:
+def test_the_exported_voice_speaks_like_pytorch(
+    settings: TrainingSettings, out: Path, voice_folder: Path
+) -> None:
     state = torch.load(save_state(settings, out, out / "state"), weights_only=True)
     voice = load_voice(voice_folder)
     reference = speaker_of(settings, state, voice.manifest)
@@ -109,7 +121,7 @@ def test_the_exported_voice_speaks_like_pytorch(settings: TrainingSettings, out:
     ours = speak(voice, item).audio
     theirs = reference(item.ids, Style(emotion=item.emotion))
     assert len(ours) == len(theirs)
-    # Not sample by sample: a rounding difference of 1e-6 in the F0 row grows to 0.1 rad in the highest harmonic.
+    # Not sample by sample: a rounding difference of 1e-6 in the F0 row grows to 0.1 rad in the last harmonic.
     assert np.sqrt(((ours - theirs) ** 2).mean()) < 0.01 * np.sqrt((theirs**2).mean())
 
 

@@ -30,7 +30,9 @@ def test_pauses_are_not_units() -> None:
     ("found", "expected", "errors"),
     [("", "", 0), ("abc", "abc", 0), ("abc", "axc", 1), ("ac", "abc", 1), ("abbc", "abc", 1), ("", "abc", 3)],
 )
-def test_edit_distance_counts_substitutions_insertions_and_deletions(found: str, expected: str, errors: int) -> None:
+def test_edit_distance_counts_substitutions_insertions_and_deletions(
+    found: str, expected: str, errors: int
+) -> None:
     assert edit_distance(list(found), list(expected)) == errors
 
 

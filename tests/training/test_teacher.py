@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from streaming.text.linguistics import SpokenWord, spoken_word, spoken_word_en, to_phonemes
-from streaming.text.symbols import SymbolTables
 from streaming.text.syllables import PLAIN_SYLLABLES, mandarin_syllable
+from streaming.text.symbols import SymbolTables
 from training.teacher import Prosody, Teacher, TeacherError, mandarin_parts, mnemonic_text
 
 PROSODY = Prosody(rate=185, pitch=50, pitch_range=52, volume=95)

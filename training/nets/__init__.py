@@ -1,0 +1,1 @@
+"""The networks, as PyTorch modules: whole-utterance forms, streaming forms, discriminators and losses."""

@@ -4,9 +4,9 @@ Input   condition [B, N, V] = [aug | speaker | emotion]
 Output  log durations log(1 + frames) [B, N]
 State   inside one call
 
-In PyTorch this is `DurationPredictor.infer`. The exporter writes one placeholder node for it, and `insert_scan` puts
-a Scan in its place, built by hand: a loop that PyTorch scripts becomes 122 nodes per token and copies its list of
-outputs at every turn (about 150 µs a token), this one has 12 and takes 20 µs.
+In PyTorch this is `DurationPredictor.infer`. The exporter writes one placeholder node for it, and
+`insert_scan` puts a Scan in its place, built by hand: a loop that PyTorch scripts becomes 122 nodes per token
+and copies its list of outputs at every turn (about 150 µs a token), this one has 12 and takes 20 µs.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ class _DurationScan:
         self.initializers: list[onnx.TensorProto] = []
         self._units = predictor.lstm.hidden_size
         self._n_condition = predictor.lstm.input_size - _linear_layers(predictor)[1].out_features
-        for name, layer in zip(("first", "second", "out"), (*_linear_layers(predictor), predictor.fc), strict=True):
+        for name, layer in zip(
+            ("first", "second", "out"), (*_linear_layers(predictor), predictor.fc), strict=True
+        ):
             self._add(f"{name}_weight", layer.weight.detach().numpy().T)
             self._add(f"{name}_bias", layer.bias.detach().numpy())
         for layer_index in (0, 1):

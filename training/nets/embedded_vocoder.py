@@ -4,8 +4,9 @@ Input   mel [B, T, n_mels] (normalised), f0 [B, T, 2] (log F0, U/V), excitation 
 Output  audio [B, T * hop], late by the source's look-ahead
 State   none here (embedded_streaming.py is the stateful form)
 
-The source signal is injected at every upsampling stage, as in the NSF generator, and added to the output. The
-body's last layer starts at zero, so training starts at the source's quality and the body learns what it lacks.
+The source signal is injected at every upsampling stage, as in the NSF generator, and added to the output.
+The body's last layer starts at zero, so training starts at the source's quality and the body learns what
+it lacks.
 """
 
 from __future__ import annotations

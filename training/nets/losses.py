@@ -2,7 +2,7 @@
 
 Input   predictions and targets; sequence lengths where they are padded
 Output  scalars (sums of the terms are the caller's: weights are hyperparameters)
-State   the spectral losses hold windows and filterbanks, nothing else
+State   the spectral loss holds its windows, nothing else
 
 Spec sections 1.8 (acoustic) and 2.5 (vocoder). Every mean is over valid rows only, so padding never changes a
 loss.
@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import librosa
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,7 +21,6 @@ from training.nets.sambert import SambertBatch, SambertTrainingOutput
 from training.nets.text_encoder import keep_rows
 
 MAGNITUDE_FLOOR_SQUARED = 1e-10  # keeps the square root differentiable at silence
-MEL_FLOOR = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,40 +108,6 @@ def stft_magnitude(audio: Tensor, n_fft: int, hop_length: int, window: Tensor) -
     )
     power = spectrum.real.square() + spectrum.imag.square()
     return power.clamp(min=MAGNITUDE_FLOOR_SQUARED).sqrt()
-
-
-class MelLoss(nn.Module):
-    """L1 of Slaney mel in decibels, scaled to [-4, 4] (spec section 2.5)."""
-
-    window: Tensor
-    filterbank: Tensor
-
-    def __init__(
-        self,
-        *,
-        sample_rate: int = 16000,
-        n_fft: int = 2048,
-        hop_length: int = 200,
-        win_length: int = 1000,
-        n_mels: int = 80,
-        fmin_hz: float = 0.0,
-        fmax_hz: float | None = None,
-    ) -> None:
-        super().__init__()
-        self.n_fft, self.hop_length = n_fft, hop_length
-        bank = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin_hz, fmax=fmax_hz)
-        self.register_buffer("window", torch.hann_window(win_length), persistent=False)
-        self.register_buffer("filterbank", torch.from_numpy(bank).float(), persistent=False)
-
-    def mel(self, audio: Tensor) -> Tensor:
-        """Scaled mel [B, n_mels, frames] of audio [B, L]."""
-        mel = self.filterbank @ stft_magnitude(audio, self.n_fft, self.hop_length, self.window)
-        decibels = 20 * torch.log10(mel.clamp(min=MEL_FLOOR)) - 20
-        return (8 * (decibels + 100) / 100 - 4).clamp(-4, 4)
-
-    def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
-        """Mean absolute error between the mels of audio [B, L]."""
-        return F.l1_loss(self.mel(predicted), self.mel(target))
 
 
 class MultiResolutionStftLoss(nn.Module):

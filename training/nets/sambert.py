@@ -96,9 +96,9 @@ class SambertOutput:
 def mixed_feedback(teacher: Tensor, own: Tensor, own_share: float, outputs_per_step: int) -> Tensor:
     """Replace a random share of the decoder's groups of frames by its own predictions.
 
-    A decoder that has only ever been fed the teacher's frames does not know what to do with its own. Predicting
-    all steps from the teacher first and mixing them in keeps training parallel over time (scheduled sampling:
-    Bengio et al. 2015; this form: Mihaylova and Martins 2019).
+    A decoder that has only ever been fed the teacher's frames does not know what to do with its own.
+    Predicting all steps from the teacher first and mixing them in keeps training parallel over time
+    (scheduled sampling: Bengio et al. 2015; this form: Mihaylova and Martins 2019).
 
     Args:
         teacher: [B, M r, F].

@@ -17,11 +17,15 @@ ends; the block [(p-3)H, (p-2)H) is then final and leaves.
 
 from __future__ import annotations
 
+import functools
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from training.nets.module_list import ModuleListOf
 
 LOOKAHEAD_FRAMES = 3
 WINDOWS_PER_BLOCK = 4
@@ -30,6 +34,10 @@ LEAKY_SLOPE = 0.1
 
 class SpectralShaper(nn.Module):
     """Filter windowed excitation by zero-phase magnitude responses, with constant DFT matrices."""
+
+    analysis: Tensor
+    resample_response: Tensor
+    synthesis: Tensor
 
     def __init__(self, hop_length: int, n_bins: int) -> None:
         super().__init__()
@@ -62,7 +70,9 @@ class SpectralShaper(nn.Module):
         angle = 2.0 * math.pi * torch.outer(freq, out_time) / n_fft
         synthesis = torch.cat([angle.cos() * scale[:, None], -angle.sin() * scale[:, None]]) / n_fft
         pad = WINDOWS_PER_BLOCK * hop_length - n_fft
-        self.register_buffer("synthesis", F.pad(synthesis, (pad // 2, pad - pad // 2)).float(), persistent=False)
+        self.register_buffer(
+            "synthesis", F.pad(synthesis, (pad // 2, pad - pad // 2)).float(), persistent=False
+        )
 
     def forward(self, windows: Tensor, responses: Tensor) -> Tensor:
         """Filter and sum the sources.
@@ -86,10 +96,9 @@ class SourceNet(nn.Module):
     def __init__(self, n_mels: int, channels: int, kernel_size: int, n_layers: int, n_bins: int) -> None:
         super().__init__()
         widths = [n_mels + 2, *([channels] * n_layers)]
-        self.convs = nn.ModuleList(
-            nn.Conv1d(a, b, kernel_size) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.convs = ModuleListOf(nn.Conv1d(a, b, kernel_size) for a, b in pairwise(widths))
         self.out = nn.Conv1d(channels, 2 * n_bins, 1)
+        assert self.out.bias is not None
         self.context = kernel_size - 1
         self.n_bins = n_bins
         nn.init.normal_(self.out.weight, std=0.01)
@@ -135,7 +144,8 @@ class HarmonicNoiseSource(nn.Module):
 def gate_pulses(magnitudes: Tensor, voiced: Tensor) -> Tensor:
     """Silence the pulse train's filter where the frame that a window is centred on is unvoiced.
 
-    The spectral losses hardly see a faint buzz below the noise of a consonant; a listener and an F0 tracker do.
+    The spectral losses hardly see a faint buzz below the noise of a consonant; a listener and a pitch tracker
+    do.
 
     Args:
         magnitudes: [B, 2, T, n_bins].
@@ -156,10 +166,10 @@ def overlap_add(filtered: Tensor, hop_length: int) -> Tensor:
     """Add the four overlapping quarters of [B, T, 4 * hop] into [B, T * hop]."""
     batch, n_frames, _ = filtered.shape
     quarters = filtered.reshape(batch, n_frames, WINDOWS_PER_BLOCK, hop_length)
-    blocks = sum(
+    shifted = [
         F.pad(quarters[:, : n_frames - k, k], (0, 0, k, 0)) for k in range(min(WINDOWS_PER_BLOCK, n_frames))
-    )
-    return blocks.reshape(batch, n_frames * hop_length)
+    ]
+    return functools.reduce(torch.add, shifted).reshape(batch, n_frames * hop_length)
 
 
 def harmonic_noise_excitation(

@@ -11,7 +11,9 @@ import librosa
 import torch
 from torch import Tensor, nn
 
-from training.nets.losses import MEL_FLOOR, stft_magnitude
+from training.nets.losses import stft_magnitude
+
+MEL_FLOOR = 1e-5
 
 
 class LogMel(nn.Module):
@@ -21,7 +23,12 @@ class LogMel(nn.Module):
     window: Tensor
 
     def __init__(
-        self, sample_rate: int, n_fft: int = 1024, hop_length: int = 200, win_length: int = 1000, n_mels: int = 80
+        self,
+        sample_rate: int,
+        n_fft: int = 1024,
+        hop_length: int = 200,
+        win_length: int = 1000,
+        n_mels: int = 80,
     ) -> None:
         super().__init__()
         self.n_fft, self.hop_length = n_fft, hop_length

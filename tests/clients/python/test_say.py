@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from clients.python import say, sinks
-from tests.server.harness import Server, limits, running
+from tests.server.harness import LONG_TEXT, Server, limits, running
 
 
 async def run(server: Server, *arguments: str) -> int:
@@ -135,3 +135,39 @@ async def test_playing_hands_the_audio_to_the_player(monkeypatch: pytest.MonkeyP
         assert await run(server, "你好。") == 0
     assert played[-1] == b"closed"
     assert len(played) > 1
+
+
+async def test_an_empty_text_is_said_and_standard_input_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Pipe())  # nobody ever writes: reading it would not end
+    async with running() as server:
+        assert await run(server, "", "-o", str(tmp_path / "a.wav")) == 0
+    assert frames_of(tmp_path / "a.wav") == (24000, 0)
+
+
+async def test_without_text_and_standard_input_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)  # what Python makes of a closed descriptor
+    async with running() as server:
+        assert await run(server, "-o", os.devnull) == 1
+    assert "no text, and standard input is closed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:99999/", "ws://127.0.0.1:port/", "http://127.0.0.1/", "here"])
+def test_a_url_that_is_none_is_refused_in_one_line(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert say.main(["你好", "-o", os.devnull, "--url", url]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"zhiyin say: cannot talk to {url}: ")
+    assert error.count("\n") == 1
+
+
+async def test_a_server_that_stops_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with running(limits(drain_s=0)) as server:
+        saying = asyncio.create_task(run(server, LONG_TEXT, "-o", str(tmp_path / "a.wav")))
+        while "encoder" not in server.engine.calls:
+            await asyncio.sleep(0)
+        await server.native.close(0)
+        assert await saying == 1
+    assert "the connection ended: the server is shutting down" in capsys.readouterr().err

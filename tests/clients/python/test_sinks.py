@@ -19,6 +19,15 @@ async def test_the_wav_is_complete_however_it_ends(tmp_path: Path, end: str) -> 
         assert (file.getframerate(), file.getnframes(), file.getsampwidth()) == (8000, 10, 2)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+async def test_a_full_disk_is_an_error_about_the_file() -> None:
+    sink = WavSink(Path("/dev/full"), 8000)
+    with pytest.raises(SinkError, match="cannot write /dev/full: No space left"):
+        await sink.write(bytes(1_000_000))
+    with pytest.raises(SinkError, match="cannot write /dev/full"):
+        await sink.abort()
+
+
 def script(folder: Path, body: str) -> str:
     path = folder / "player"
     path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")

@@ -59,3 +59,12 @@ def test_delay_is_kept_by_every_call(monkeypatch: pytest.MonkeyPatch):
     engine = FakeEngine(delay_s=0.5)
     drain(SegmentSynthesis(engine, fake_manifest(), phonemes(3), Style()))
     assert slept == [0.5] * len(engine.calls)
+
+
+def test_the_log_of_calls_is_bounded_and_calls_are_still_counted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("streaming.engines.fake.MAX_LOGGED_CALLS", 3)
+    engine = FakeEngine(fail_at={"decoder": 3})
+    synthesis = SegmentSynthesis(engine, fake_manifest(), phonemes(3, 9, 143), Style())
+    with pytest.raises(SynthesisError, match="decoder failed on purpose at call 3"):
+        synthesis.advance()
+    assert engine.calls == ["encoder", "memory", "decoder"]

@@ -12,7 +12,7 @@ from streaming.engines.fake import FakeEngine, fake_manifest
 from streaming.engines.onnx import OnnxEngine
 from streaming.errors import BadRequestError, SynthesisError, UnknownVoiceError
 from streaming.synthesis.engine import Engine
-from streaming.synthesis.segment import SegmentSynthesis
+from streaming.synthesis.segment import KNEE, SegmentSynthesis, soft_limited
 from streaming.types import Phonemes, Style
 from streaming.voice import VoiceManifest, load_manifest
 from tests.streaming.doubles import VOICES, drain, joined, phonemes
@@ -114,15 +114,31 @@ def test_speed_changes_the_length(voice: Voice, speed: float, low: float, high: 
     assert low < changed / normal < high
 
 
-def test_volume_is_linear_and_clips():
+def test_volume_is_linear_up_to_the_knee():
     voice = FakeEngine(), fake_manifest()
     normal, half, silent, loud = (
         joined(drain(start(voice, TOKENS[0], Style(volume=volume)))) for volume in (50.0, 25.0, 0.0, 100.0)
     )
     np.testing.assert_allclose(half, normal * 0.5)
     assert not silent.any()
-    assert np.abs(loud).max() <= 1.0
-    np.testing.assert_allclose(loud, np.clip(normal * 2.0, -1.0, 1.0))
+    assert np.abs(loud).max() < 1.0
+    quiet = np.abs(normal * 2.0) <= KNEE
+    assert 0 < np.count_nonzero(quiet) < quiet.size
+    np.testing.assert_array_equal(loud[quiet], normal[quiet] * np.float32(2.0))
+
+
+def test_peaks_are_bent_without_a_step_or_a_flat_top():
+    samples = np.linspace(-1.4, 1.4, 2801, dtype=np.float32)
+    limited = soft_limited(samples)
+    np.testing.assert_array_equal(limited, -soft_limited(-samples))
+    below = np.abs(samples) <= KNEE
+    np.testing.assert_array_equal(limited[below], samples[below])
+    slopes = np.diff(limited) / np.diff(samples)
+    assert 0.0 < slopes.min()  # a flat top is clipping
+    assert slopes.max() < 1.01
+    assert np.abs(np.diff(slopes)).max() < 0.03
+    assert np.abs(limited).max() < 1.0
+    assert np.abs(soft_limited(np.float32([9.0, -9.0]))).max() <= 1.0
 
 
 def test_speakers_and_emotions_sound_different(voice: Voice):
