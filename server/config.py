@@ -160,7 +160,9 @@ def load_config(path: Path | None = None, flags: Flags | None = None) -> ServerC
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration {path}: {error}") from None
     except (ValueError, TypeError):  # from dict() on what the file holds
-        raise ConfigError(f"configuration {path}: found no mapping; allowed: settings as key: value") from None
+        raise ConfigError(
+            f"configuration {path}: found no mapping; allowed: settings as key: value"
+        ) from None
     extra = tuple(Path(part) for part in os.environ.get(ENV_VOICES, "").split(os.pathsep) if part)
     values = {name: getattr(config, name) for name in ServerConfig.model_fields}
     folders = (*config.voice.folders, *extra)

@@ -22,6 +22,7 @@ from streaming.voice import VoiceManifest, load_manifest
 from training.export_voice import STATE_FOLDER
 from training.nets.embedded_vocoder import EmbeddedVocoder
 from training.nets.sambert import Sambert
+from training.nets.source import soft_limit
 from training.settings import TrainingSettings, load_settings
 from training.train_acoustic import acoustic_config
 from training.train_vocoder import new_source
@@ -72,7 +73,7 @@ def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: Voic
         f0 = np.stack([np.log(pitch.f0_hz), pitch.voiced], 1).astype(np.float32)
         mel: Tensor = torch.from_numpy(np.ascontiguousarray(frames[:, :n_mels]))
         audio = vocoder(mel[None], torch.from_numpy(f0)[None], torch.from_numpy(excitation)[None])
-        return np.asarray(audio[0, lookahead * manifest.hop_length :].clamp(-1.0, 1.0).numpy(), np.float32)
+        return np.asarray(soft_limit(audio[0, lookahead * manifest.hop_length :]).numpy(), np.float32)
 
     return speak
 

@@ -217,8 +217,6 @@ def with_tokens() -> ServerConfig:
         ("", "Bearer wrong"),
         ("", "Basic right"),
         ("?token=right", "Bearer wrong"),
-        ("", "Bearer wröng"),
-        ("", "Bearer \udcff\udcfe"),  # bytes that are not UTF-8
     ],
 )
 async def test_without_a_valid_token_the_connection_is_closed_with_4401(
@@ -235,7 +233,7 @@ async def test_without_a_valid_token_the_connection_is_closed_with_4401(
         assert await client.closed() == 4401
 
 
-@pytest.mark.parametrize(("query", "header"), [("?token=right", None), ("", "Bearer also-right"), ("", "bearer right")])
+@pytest.mark.parametrize(("query", "header"), [("?token=right", None), ("", "Bearer also-right")])
 async def test_a_valid_token_is_let_in(query: str, header: str | None) -> None:
     headers = {"Authorization": header} if header else None
     async with (

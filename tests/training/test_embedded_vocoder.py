@@ -18,6 +18,7 @@ from training.nets.source import (
     excitation_windows,
     harmonic_noise_excitation,
     overlap_add,
+    soft_limit,
 )
 
 HOP = 200
@@ -64,15 +65,38 @@ def test_blocks_of_any_size_equal_the_whole(make, sizes) -> None:
             audio, state = streaming(mel[:, frames], excitation[:, :, samples], f0[:, frames], state)
             pieces.append(audio)
             start += size
-    assert torch.cat(pieces, 1) == pytest.approx(whole, abs=2e-5)
+    assert torch.cat(pieces, 1) == pytest.approx(soft_limit(whole), abs=2e-5)
 
 
 def test_a_flat_response_gives_the_excitation_back_two_frames_late() -> None:
     _, _, excitation = make_inputs()
     flat = torch.zeros(1, 2, N_FRAMES, 129)
     flat[:, 0] = 1.0
-    audio = overlap_add(SpectralShaper(HOP, 129)(excitation_windows(excitation, HOP), flat), HOP)
+    audio = overlap_add(
+        SpectralShaper(HOP, 129, dispersion_samples=0.0)(excitation_windows(excitation, HOP), flat), HOP
+    )
     assert audio[:, 4 * HOP :] == pytest.approx(excitation[:, 0, 2 * HOP : -2 * HOP], abs=2e-5)
+
+
+def test_dispersion_lowers_peaks_and_keeps_magnitudes() -> None:
+    _, _, excitation = make_inputs()
+    flat = torch.zeros(1, 2, N_FRAMES, 129)
+    flat[:, 0] = 1.0
+    windows = excitation_windows(excitation, HOP)
+    plain = SpectralShaper(HOP, 129, dispersion_samples=0.0)(windows, flat)
+    spread = SpectralShaper(HOP, 129)(windows, flat)
+    expected, found = torch.fft.rfft(plain).abs(), torch.fft.rfft(spread).abs()
+    assert found[..., :-1] == pytest.approx(expected[..., :-1], abs=2e-3)  # the last bin has no phase to turn
+    assert spread.abs().max() < 0.75 * plain.abs().max()
+
+
+def test_the_limiter_bends_only_what_is_loud() -> None:
+    audio = torch.tensor([0.0, 0.5, -0.84, 0.95, -1.5, 40.0])
+    limited = soft_limit(audio)
+    assert torch.equal(limited[:3], audio[:3])
+    assert (limited.abs() <= 1.0).all()
+    assert 0.85 < limited[3] < 0.95
+    assert limited[4] < -0.99
 
 
 def test_unvoiced_frames_have_no_pulses() -> None:

@@ -17,7 +17,7 @@ from training.nets.embedded_vocoder import EmbeddedVocoder
 from training.nets.hifigan import FINAL_SLOPE, Generator, SourceDown
 from training.nets.module_list import ModuleListOf
 from training.nets.packed_state import StateLayout, StateReader
-from training.nets.source import LEAKY_SLOPE, WINDOWS_PER_BLOCK, HarmonicNoiseSource, gate_pulses
+from training.nets.source import LEAKY_SLOPE, WINDOWS_PER_BLOCK, HarmonicNoiseSource, gate_pulses, soft_limit
 from training.nets.streaming_vocoder import (
     StreamingConv,
     StreamingResidualGroup,
@@ -138,4 +138,4 @@ class StreamingEmbeddedVocoder(nn.Module):
         audio = self.source(mel, f0, excitation, reader)
         if self.body is not None:
             audio = audio + self.body(mel, audio, reader)
-        return audio, reader.pack()
+        return soft_limit(audio), reader.pack()

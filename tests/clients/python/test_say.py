@@ -155,7 +155,9 @@ async def test_without_text_and_standard_input_it_says_so(
     assert "no text, and standard input is closed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("url", ["ws://127.0.0.1:99999/", "ws://127.0.0.1:port/", "http://127.0.0.1/", "here"])
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1:99999/", "ws://127.0.0.1:port/", "http://127.0.0.1/", "here"]
+)
 def test_a_url_that_is_none_is_refused_in_one_line(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert say.main(["你好", "-o", os.devnull, "--url", url]) == 1
     error = capsys.readouterr().err
