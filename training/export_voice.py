@@ -2,7 +2,7 @@
 
     python -m training.export_voice --config configs/training/shanquan.yaml --out build/shanquan
 
-Input   acoustic/ and vocoder-body/ (or, without one, vocoder-source/) of the training folder
+Input   acoustic/ and the vocoder that `vocoder.ships` names, of the training folder
 Output  VOICES/NAME: five ONNX graphs and voice.yaml; training/state/NAME.pt: the weights they were made of,
         from which training goes on and with which PyTorch speaks (training/reference.py)
 State   none
@@ -49,9 +49,9 @@ def load_acoustic(settings: TrainingSettings, out: Path) -> Sambert:
 
 
 def load_vocoder(settings: TrainingSettings, out: Path) -> EmbeddedVocoder | HarmonicNoiseSource:
-    """Load the vocoder: the body where it was trained, otherwise the source alone."""
+    """Load the vocoder that the configuration ships: the source alone, or with its body."""
     source = new_source(settings)
-    if (out / "vocoder-body" / "checkpoint.pt").exists():
+    if settings.vocoder.ships == "body":
         vocoder = EmbeddedVocoder(source, settings.audio.n_mels, settings.vocoder.channels)
         vocoder.load_state_dict(_checkpoint(out / "vocoder-body")["average"])
         return vocoder.eval()

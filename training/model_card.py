@@ -168,10 +168,19 @@ def measure_table(measures: dict[str, float]) -> str:
     return "\n".join(rows)
 
 
+VOCODERS = {
+    "source": (
+        "the learned harmonic-plus-noise source alone: a pulse train at F0 and white noise,\n"
+        "filtered per frame by a small conv net. The HiFi-GAN body on top of it takes its place once it measures\n"
+        "better"
+    ),
+    "body": "a causal HiFi-GAN on a learned harmonic-plus-noise source",
+}
+
 CARD = """# Voice {name}
 
 Mandarin, one synthetic female speaker, emotions {emotions}; 16 kHz. A Sambert acoustic model with F0 and
-voicing rows and a causal HiFi-GAN on a learned harmonic-plus-noise source.
+voicing rows, and as vocoder {vocoder}.
 
 **The teacher is synthetic.** The corpus is speech of espeak-ng ({provenance}). The voice says clearly what it
 is told, and it sounds like a formant synthesiser, because its teacher is one. It is here so that the server
@@ -232,6 +241,7 @@ def write_card(settings: TrainingSettings, folder: Path) -> None:
     files = sorted(file for files in document["networks"].values() for file in files.values())
     card = CARD.format(
         name=settings.name,
+        vocoder=VOCODERS[settings.vocoder.ships],
         emotions=", ".join(settings.corpus.emotions),
         provenance=voice.manifest.provenance,
         sentences=measures["sentences"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -71,6 +72,7 @@ class VocoderSettings(_Settings):
     body_steps: int
     body_learning_rate: float
     adversarial_after_steps: int
+    ships: Literal["source", "body"]
 
 
 class AcousticSettings(_Settings):

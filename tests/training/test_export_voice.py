@@ -69,21 +69,28 @@ def test_the_averaged_weights_are_exported(settings: TrainingSettings, out: Path
     assert not acoustic.training
 
 
-def test_without_a_body_the_source_is_the_vocoder(settings: TrainingSettings, out: Path) -> None:
-    vocoder = load_vocoder(settings, out)
+def shipping(settings: TrainingSettings, part: str) -> TrainingSettings:
+    vocoder = settings.vocoder.model_copy(update={"ships": part})
+    return settings.model_copy(update={"vocoder": vocoder})
+
+
+def test_the_source_alone_ships_where_the_configuration_says_so(
+    settings: TrainingSettings, out: Path
+) -> None:
+    vocoder = load_vocoder(shipping(settings, "source"), out)
     assert isinstance(vocoder, HarmonicNoiseSource)
     assert equal(vocoder, filled(new_source(settings), 0.25))
 
 
 def test_a_body_takes_the_sources_place(settings: TrainingSettings, out: Path) -> None:
     checkpoint(out / "vocoder-body", net=new_vocoder(settings, 0.5), average=new_vocoder(settings, 0.125))
-    vocoder = load_vocoder(settings, out)
+    vocoder = load_vocoder(shipping(settings, "body"), out)
     assert isinstance(vocoder, EmbeddedVocoder)
     assert equal(vocoder, new_vocoder(settings, 0.125))
 
 
 def test_the_state_file_holds_weights_and_statistics(settings: TrainingSettings, out: Path) -> None:
-    path = save_state(settings, out, out / "state")
+    path = save_state(shipping(settings, "source"), out, out / "state")
     assert path == out / "state" / "tiny.pt"
     state = torch.load(path, weights_only=True)
     assert set(state) == {"acoustic", "vocoder", "statistics"}

@@ -25,6 +25,7 @@ from training.settings import TrainingSettings
 from training.train_acoustic import train as train_acoustic
 from training.train_recogniser import train as train_recogniser
 from training.train_vocoder import train_body, train_source
+from training.transcribe import main as transcribe_main
 
 CPU = torch.device("cpu")
 
@@ -154,3 +155,16 @@ def test_the_voice_has_its_emotions(settings: TrainingSettings, out: Path, voice
     assert tuple(voice.manifest.emotions) == tuple(settings.corpus.emotions)
     item = next(load_utterances(out, "validation", SymbolTables()))
     assert Phonemes(item.tokens, item.ids).ids.shape[1] == 4
+
+
+def test_a_recording_is_read_back(
+    settings: TrainingSettings, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "tiny.yaml"
+    tiny_settings(config)
+    recording = next((out / "corpus" / "wav").glob("*.wav"))
+    arguments = [str(recording), "--text", "你好。", "--config", str(config), "--out", str(out)]
+    assert transcribe_main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "expected: n_c i_c2 h_c ao_c3" in printed
+    assert "of 4" in printed

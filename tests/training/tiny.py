@@ -25,6 +25,7 @@ _SMALL: dict[str, dict[str, object]] = {
         "source_steps": 3,
         "body_steps": 3,
         "adversarial_after_steps": 1,
+        "ships": "body",
     },
     "acoustic": {
         "embedding_dim": 16,

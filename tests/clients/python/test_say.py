@@ -167,9 +167,10 @@ def test_a_url_that_is_none_is_refused_in_one_line(url: str, capsys: pytest.Capt
 
 async def test_a_server_that_stops_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with running(limits(drain_s=0)) as server:
+        loop, started = asyncio.get_running_loop(), asyncio.Event()
+        server.engine.before_call = lambda network: loop.call_soon_threadsafe(started.set) and None
         saying = asyncio.create_task(run(server, LONG_TEXT, "-o", str(tmp_path / "a.wav")))
-        while "encoder" not in server.engine.calls:
-            await asyncio.sleep(0)
+        await started.wait()
         await server.native.close(0)
         assert await saying == 1
     assert "the connection ended: the server is shutting down" in capsys.readouterr().err
