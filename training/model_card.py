@@ -170,9 +170,8 @@ def measure_table(measures: dict[str, float]) -> str:
 
 VOCODERS = {
     "source": (
-        "the learned harmonic-plus-noise source alone: a pulse train at F0 and white noise,\n"
-        "filtered per frame by a small conv net. The HiFi-GAN body on top of it takes its place once it measures\n"
-        "better"
+        "the learned harmonic-plus-noise source alone: a pulse train at F0 and white noise, filtered\n"
+        "per frame by a small conv net. A HiFi-GAN body on top of it follows once it measures better"
     ),
     "body": "a causal HiFi-GAN on a learned harmonic-plus-noise source",
 }
