@@ -112,7 +112,7 @@ class Context:
                 try:
                     await self._speak()
                 finally:
-                    pass
+                    self._idle = None  # frames that are written later must not touch it
         except TimeoutError:
             message = f"the utterance waited {self._settings.idle_s:g} s for text or credit"
             await self._fail(IdleTimeoutError(message))

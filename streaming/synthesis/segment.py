@@ -122,6 +122,10 @@ class SegmentSynthesis:
 
     def _with_volume(self, samples: FloatArray) -> FloatArray:
         gain = np.float32(self._style.volume / NORMAL_VOLUME)  # a gain of 1 changes no bit
+        if gain <= 1.0:
+            # Every vocoder ends in a bound of its own (tanh, or the limiter of the embedded one): at normal
+            # volume the network's samples are the voice's samples.
+            return np.asarray(np.clip(samples * gain, -1.0, 1.0), np.float32)
         return soft_limited(samples * gain)
 
 
@@ -129,7 +133,7 @@ def soft_limited(samples: FloatArray) -> FloatArray:
     """Return audio [n_samples] within [-1, 1]: unchanged up to KNEE, above it bent by a tanh.
 
     A sample depends on nothing but itself, so streamed == offline. Clipping would be heard as clicks
-    where a network overshoots or the volume is raised; the curve and its slope are continuous.
+    where the volume is raised; the curve and its slope are continuous.
     """
     over = np.abs(samples) > KNEE
     if not over.any():

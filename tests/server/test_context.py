@@ -43,7 +43,7 @@ class TwoBlocks:
     """An utterance of two blocks whose end is known at once."""
 
     async def events(self) -> AsyncIterator[Event]:
-        yield SegmentStarted(Segment("好。", 0, 0, 2), 0)
+        yield SegmentStarted(Segment(0, "好。", 0, 2), 0)
         yield AudioReady(BLOCK, 0, 0, last_of_segment=False, cached=False)
         yield AudioReady(BLOCK, BLOCK.size, 0, last_of_segment=True, cached=False)
         yield Finished(RECEIPT)
