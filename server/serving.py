@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from aiohttp import web
 
@@ -107,12 +110,25 @@ async def _listen(runner: web.AppRunner, config: ServerConfig) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def typed_command(program: Path, on_path: str | None) -> str:
+    """Return what to type to run `zhiyin` again: its name where the shell finds it, else its path.
+
+    Args:
+        program: How this process was started (`sys.argv[0]`).
+        on_path: What the shell finds under `zhiyin`, if anything.
+    """
+    if program.name != "zhiyin" or on_path is not None:
+        return "zhiyin"
+    return os.path.relpath(program)
+
+
 def _where(address: str, backend: Backend) -> str:
+    command = typed_command(Path(sys.argv[0]), shutil.which("zhiyin"))
     url = f"ws://{address}{PATH}"
     voices = ", ".join(backend.library.names)
     return (
         f"ready: http://{address}\n"
         f"  voices     {voices}\n"
         f"  WebSocket  {url}\n"
-        f'  try        zhiyin say "你好，欢迎使用语音合成服务。" -o hello.wav --stats --url {url}\n'
+        f'  try        {command} say "你好，欢迎使用语音合成服务。" -o hello.wav --stats --url {url}\n'
     )

@@ -71,7 +71,7 @@ class Style:
         emotion: An emotion name of the voice; "" is the voice's first (neutral).
         speed: Speech rate factor, 0.5 to 2.0; 2.0 halves every duration.
         pitch: F0 factor, 0.5 to 2.0.
-        volume: 0 to 100; 50 leaves the amplitude as it is, linear in amplitude; above 50, peaks are soft-limited.
+        volume: 0 to 100, linear in amplitude; 50 leaves it as it is, above 50 peaks are soft-limited.
         seed: Seed of the position-addressed noise: same request, same samples.
     """
 
