@@ -73,9 +73,13 @@ class Evaluation:
 
 
 def speak(voice: LoadedVoice, item: Utterance) -> Spoken:
-    """Speak a sentence's tokens through the serving code."""
-    style = Style(emotion=item.emotion)
-    synthesis = SegmentSynthesis(voice.engine, voice.manifest, Phonemes(item.tokens, item.ids), style)
+    """Speak a sentence of the corpus, in its emotion."""
+    return speak_phonemes(voice, Phonemes(item.tokens, item.ids), Style(emotion=item.emotion))
+
+
+def speak_phonemes(voice: LoadedVoice, phonemes: Phonemes, style: Style) -> Spoken:
+    """Speak phonemes through the serving code."""
+    synthesis = SegmentSynthesis(voice.engine, voice.manifest, phonemes, style)
     pieces = []
     while (chunk := synthesis.advance()) is not None:
         pieces.append(chunk.samples)
@@ -147,8 +151,8 @@ def count_errors(
     recogniser: Recogniser, features: FrameFeatures, item: Utterance, statistics: Statistics
 ) -> int:
     """Phone and tone errors that the recogniser finds in a recording of a sentence."""
-    inputs = recogniser_input(features, np.asarray(statistics.mel_mean), np.asarray(statistics.mel_std))
-    return edit_distance(recogniser.transcribe(inputs), sentence_units(item.tokens))
+    heard = recogniser.transcribe(recogniser_input(features, statistics))
+    return edit_distance(heard, sentence_units(item.tokens))
 
 
 def evaluate(
@@ -166,7 +170,7 @@ def evaluate(
         length = min(len(copy), len(real))
         copies.append(copy_error(copy[:length], real[:length], log_mel, settings.audio))
         spoken = speak(voice, item)
-        ours, theirs = extract(spoken.audio, settings.audio), extract(real, settings.audio)
+        ours, theirs = extract(spoken.audio, settings.audio), item.features
         comparison.add(ours, theirs)
         durations.append(duration_error_ms(spoken, item, settings))
         our_errors += count_errors(recogniser, ours, item, statistics)

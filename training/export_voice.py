@@ -30,7 +30,7 @@ from training.nets.sambert import Sambert
 from training.nets.source import HarmonicNoiseSource
 from training.settings import TrainingSettings, load_settings
 from training.train_acoustic import acoustic_config
-from training.train_vocoder import new_source
+from training.train_vocoder import new_source, new_vocoder
 
 STATE_FOLDER = Path(__file__).parent / "state"
 # Frames fed per vocoder block. The look-ahead of 3 leaves 3 frames (37.5 ms) of sound in the first one.
@@ -50,11 +50,11 @@ def load_acoustic(settings: TrainingSettings, out: Path) -> Sambert:
 
 def load_vocoder(settings: TrainingSettings, out: Path) -> EmbeddedVocoder | HarmonicNoiseSource:
     """Load the vocoder that the configuration ships: the source alone, or with its body."""
-    source = new_source(settings)
     if settings.vocoder.ships == "body":
-        vocoder = EmbeddedVocoder(source, settings.audio.n_mels, settings.vocoder.channels)
+        vocoder = new_vocoder(settings)
         vocoder.load_state_dict(_checkpoint(out / "vocoder-body")["average"])
         return vocoder.eval()
+    source = new_source(settings)
     source.load_state_dict(_checkpoint(out / "vocoder-source")["net"])
     return source.eval()
 

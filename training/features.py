@@ -74,6 +74,11 @@ class Utterance:
     energy: FloatArray
     audio: np.ndarray
 
+    @property
+    def features(self) -> FrameFeatures:
+        """The frame features alone, as `extract` gives them for any recording."""
+        return FrameFeatures(self.mel, self.f0_hz, self.voiced, self.energy)
+
 
 def frame_durations(boundaries_s: Sequence[float], n_frames: int, settings: AudioSettings) -> IntArray:
     """Round boundaries to frames; the last token takes what is left, so that the sum is exact."""

@@ -19,14 +19,13 @@ import matplotlib as mpl
 import numpy as np
 import yaml
 
-from streaming.synthesis.segment import SegmentSynthesis
 from streaming.text.frontend import Frontend
 from streaming.text.linguistics import SpokenWord, spoken_word, to_phonemes
 from streaming.text.symbols import SymbolTables
 from streaming.types import FloatArray, Style
 from streaming.voice import MANIFEST_NAME
 from streaming.voices import LoadedVoice, load_voice
-from training.evaluate import EVALUATION_NAME
+from training.evaluate import EVALUATION_NAME, speak_phonemes
 from training.mel import extract
 from training.settings import TrainingSettings, load_settings
 from training.teacher import Prosody, Teacher
@@ -103,15 +102,11 @@ class Speakers:
     def contours(self, words: Sequence[SpokenWord], first: int, last: int) -> tuple[Contour, Contour]:
         """Say the words; return F0 of tokens first..last by the teacher and by the voice."""
         spoken = self._teacher.speak(words, self._prosody)
-        phonemes = to_phonemes(words, SymbolTables())
-        synthesis = SegmentSynthesis(self._voice.engine, self._voice.manifest, phonemes, Style())
-        pieces = []
-        while (chunk := synthesis.advance()) is not None:
-            pieces.append(chunk.samples)
-        starts = synthesis.token_start_samples / self._settings.audio.sample_rate
+        ours = speak_phonemes(self._voice, to_phonemes(words, SymbolTables()), Style())
+        starts = ours.token_starts / self._settings.audio.sample_rate
         return (
             self._cut(spoken.audio, spoken.boundaries_s[first], spoken.boundaries_s[last + 1]),
-            self._cut(np.concatenate(pieces), starts[first], starts[last + 1]),
+            self._cut(ours.audio, starts[first], starts[last + 1]),
         )
 
     def _cut(self, audio: FloatArray, start_s: float, end_s: float) -> Contour:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from streaming.types import FloatArray
+from training.features import Statistics
 from training.mel import FrameFeatures
 
 STRIDE = 2  # 25 ms per output step; the teacher's shortest phones last about 30 ms
@@ -72,9 +73,9 @@ class Units:
         return [known[unit] for unit in units if unit in known]
 
 
-def recogniser_input(features: FrameFeatures, mel_mean: FloatArray, mel_std: FloatArray) -> FloatArray:
+def recogniser_input(features: FrameFeatures, statistics: Statistics) -> FloatArray:
     """Stack normalised mel, centred log F0 and voicing, [T, n_mels + 2]."""
-    mel = (features.mel - mel_mean) / mel_std
+    mel = (features.mel - np.asarray(statistics.mel_mean)) / np.asarray(statistics.mel_std)
     log_f0 = np.log(features.f0_hz)
     voiced = features.voiced > 0
     # Relative to the speaker's level in this sentence, so that emotions' registers do not look like tones.

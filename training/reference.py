@@ -22,10 +22,10 @@ from streaming.voice import VoiceManifest, load_manifest
 from training.export_voice import STATE_FOLDER
 from training.nets.embedded_vocoder import EmbeddedVocoder
 from training.nets.sambert import Sambert
-from training.nets.source import soft_limit
+from training.nets.source import HarmonicNoiseSource, soft_limit
 from training.settings import TrainingSettings, load_settings
 from training.train_acoustic import acoustic_config
-from training.train_vocoder import new_source
+from training.train_vocoder import has_body, new_source, new_vocoder
 
 CONFIG_FOLDER = Path(__file__).parent.parent / "configs" / "training"
 
@@ -51,9 +51,7 @@ def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: Voic
     """Build the reference from saved weights."""
     acoustic = Sambert(acoustic_config(settings.acoustic, settings.audio)).eval()
     acoustic.load_state_dict(state["acoustic"])
-    vocoder = restore_vocoder(
-        state["vocoder"], new_source(settings), settings.audio.n_mels, settings.vocoder.channels
-    )
+    vocoder = restore_vocoder(settings, state["vocoder"])
     emotions = {name: SymbolTables().emotion_id(name) for name in settings.corpus.emotions}
     rows, lookahead, n_mels = manifest.f0, manifest.vocoder.lookahead_frames, manifest.n_mels
     if rows is None:
@@ -79,11 +77,9 @@ def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: Voic
 
 
 def restore_vocoder(
-    state: dict[str, Tensor], source: torch.nn.Module, n_mels: int, channels: int
-) -> torch.nn.Module:
+    settings: TrainingSettings, weights: dict[str, Tensor]
+) -> EmbeddedVocoder | HarmonicNoiseSource:
     """Load a vocoder's weights: source and body, or the source alone."""
-    vocoder: torch.nn.Module = source
-    if any(name.startswith("body.") for name in state):
-        vocoder = EmbeddedVocoder(source, n_mels, channels)  # type: ignore[arg-type]
-    vocoder.load_state_dict(state)
+    vocoder = new_vocoder(settings) if has_body(weights) else new_source(settings)
+    vocoder.load_state_dict(weights)
     return vocoder.eval()

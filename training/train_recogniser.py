@@ -25,7 +25,6 @@ from tqdm import tqdm
 from streaming.text.symbols import SymbolTables
 from streaming.types import FloatArray
 from training.features import Statistics, Utterance, load_statistics, load_utterances
-from training.mel import FrameFeatures
 from training.recogniser import (
     STRIDE,
     Recogniser,
@@ -55,8 +54,7 @@ class Recording:
 
 def recording(item: Utterance, statistics: Statistics, units: Units) -> Recording:
     """Prepare one utterance."""
-    features = FrameFeatures(item.mel, item.f0_hz, item.voiced, item.energy)
-    inputs = recogniser_input(features, np.asarray(statistics.mel_mean), np.asarray(statistics.mel_std))
+    inputs = recogniser_input(item.features, statistics)
     known = {name: index for index, name in enumerate(units.names)}
     per_token = np.array(
         [known.get(token_unit(token), IGNORED) if token_unit(token) else 0 for token in item.tokens]

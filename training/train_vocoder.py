@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,16 @@ def new_source(settings: TrainingSettings) -> HarmonicNoiseSource:
     )
 
 
+def new_vocoder(settings: TrainingSettings) -> EmbeddedVocoder:
+    """Build source and body of the configuration."""
+    return EmbeddedVocoder(new_source(settings), settings.audio.n_mels, settings.vocoder.channels)
+
+
+def has_body(weights: Mapping[str, Tensor]) -> bool:
+    """Tell whether saved vocoder weights are those of a source with its body, or of the source alone."""
+    return any(name.startswith("body.") for name in weights)
+
+
 def train_source(settings: TrainingSettings, out: Path, device: torch.device) -> None:
     """Train the learned source alone."""
     torch.manual_seed(settings.seed)
@@ -200,8 +211,7 @@ def load_start(net: EmbeddedVocoder, out: Path, start: Path | None) -> None:
         net.source.load_state_dict(checkpoint["net"])
         return
     weights = saved_weights(start, "vocoder")
-    has_body = any(name.startswith("body.") for name in weights)
-    (net if has_body else net.source).load_state_dict(weights)
+    (net if has_body(weights) else net.source).load_state_dict(weights)
 
 
 def train_body(
@@ -210,7 +220,7 @@ def train_body(
     """Train the HiFi-GAN body on the trained source; the source goes on learning with it."""
     torch.manual_seed(settings.seed)
     trainer = VocoderTrainer(settings, out, "body", device)
-    net = EmbeddedVocoder(new_source(settings), settings.audio.n_mels, settings.vocoder.channels).to(device)
+    net = new_vocoder(settings).to(device)
     judges = VocoderDiscriminators().to(device)
     optimiser = torch.optim.AdamW(
         [{"params": list(net.body.parameters())}, {"params": list(net.source.parameters())}],

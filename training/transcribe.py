@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from streaming.text.frontend import Frontend
@@ -45,7 +44,7 @@ def transcribe(audio: FloatArray, settings: TrainingSettings, out: Path) -> list
     """What the recogniser hears in audio [n_samples] at the voice's sample rate."""
     statistics = load_statistics(out)
     features = extract(audio, settings.audio)
-    inputs = recogniser_input(features, np.asarray(statistics.mel_mean), np.asarray(statistics.mel_std))
+    inputs = recogniser_input(features, statistics)
     return load_recogniser(settings, out).transcribe(inputs)
 
 
