@@ -10,9 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from streaming.voice import AcousticSizes, NetworkName
+from streaming.manifest import NetworkName
+from streaming.sambert_manifest import AcousticSizes
 from training.export import EXAMPLE_LENGTH, Graph
 from training.nets.duration_loop import DOMAIN
+from training.nets.filled_pauses import FilledPauses
 from training.nets.sambert import Sambert
 from training.nets.streaming import DecoderMemory, SentenceEncoder, StreamingDecoderStep, StreamingPostnet
 from training.nets.streaming_vocoder import StreamingVocoder
@@ -20,45 +22,51 @@ from training.nets.streaming_vocoder import StreamingVocoder
 WINDOW_BUCKETS = (8, 16, 32, 64)  # slots; 8 suffices for tokens up to 260 ms, 64 for 2.4 s
 
 
-class PlainVocoderGraph(nn.Module):
-    """A vocoder without excitation, arguments in the order of the contract."""
+class VocoderGraph(nn.Module):
+    """A vocoder whose optional inputs are those it takes, by position in the order of the contract."""
 
     def __init__(self, vocoder: StreamingVocoder) -> None:
         super().__init__()
         self.vocoder = vocoder
 
-    def forward(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Return audio and the next state."""
-        result: tuple[Tensor, Tensor] = self.vocoder(mel, state)
+    def forward(self, mel: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+        """Return audio and the next state of mel, excitation (NSF), edges (look-ahead) and state."""
+        *optional, state = others
+        excitation = optional.pop(0) if self.vocoder.n_harmonics else None
+        edges = optional.pop(0) if self.vocoder.lookahead_frames else None
+        result: tuple[Tensor, Tensor] = self.vocoder(mel, state, excitation, edges)
         return result
 
 
-class NsfVocoderGraph(nn.Module):
-    """An NSF vocoder, arguments in the order of the contract."""
+def encoder_graph(
+    model: Sambert,
+    speaker_vector: Tensor | None = None,
+    neutral_emotion: int | None = None,
+    pauses: FilledPauses | None = None,
+) -> Graph:
+    """The `encoder` network; its duration loop becomes one ONNX Scan.
 
-    def __init__(self, vocoder: StreamingVocoder) -> None:
-        super().__init__()
-        self.vocoder = vocoder
-
-    def forward(self, mel: Tensor, excitation: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Return audio and the next state."""
-        result: tuple[Tensor, Tensor] = self.vocoder(mel, state, excitation)
-        return result
-
-
-def encoder_graph(model: Sambert, speaker_vector: Tensor | None = None) -> Graph:
-    """The `encoder` network; its duration loop becomes one ONNX Scan."""
-    encoder = SentenceEncoder(model, speaker_vector).eval()
-    names = ("aug", "spk", "emo", "log_durations", "pitch", "energy")
-    inputs = {
-        "ling": torch.ones(1, EXAMPLE_LENGTH, 4, dtype=torch.int64),
-        "emotion": torch.ones(1, EXAMPLE_LENGTH, dtype=torch.int64),
-        "speaker": torch.zeros(1, EXAMPLE_LENGTH, dtype=torch.int64),
+    What the arguments bake in is told at `SentenceEncoder`.
+    """
+    encoder = SentenceEncoder(model, speaker_vector, neutral_emotion, pauses).eval()
+    ids = torch.ones(1, EXAMPLE_LENGTH, dtype=torch.int64)
+    per_token = {
+        "ling": ids.unsqueeze(2).repeat(1, 1, model.config.tables.ling_columns),
+        "emotion": ids,
+        "speaker": torch.zeros_like(ids),
     }
-    axes = {name: {0: "batch", 1: "tokens"} for name in (*inputs, *names)}
+    per_sentence = {name: torch.ones(1) for name in ("emotion_intensity", "pitch_scale", "pitch_shift")}
+    names: tuple[str, ...] = ("aug", "spk", "emo", "log_durations", "pitch", "energy")
+    batch, rows = {0: "batch"}, "tokens"
+    if pauses is not None:
+        # How many rows come out depends on the words: such a graph takes one sentence a call.
+        names, batch, rows = (*names, "token"), {}, "rows"
+    axes = {name: batch | {1: "tokens"} for name in per_token} | dict.fromkeys(per_sentence, batch)
+    axes |= {name: batch | {1: rows} for name in names}
     # An SE voice has its vector baked in; the contract still has the input.
     module = encoder if speaker_vector is None else _WithUnusedSpeaker(encoder).eval()
-    return Graph(module, inputs, names, axes, {DOMAIN: 1}, encoder.duration_loop.insert_scan)
+    finish = encoder.duration_loop.insert_scan
+    return Graph(module, per_token | per_sentence, names, axes, {DOMAIN: 1}, finish)
 
 
 class _WithUnusedSpeaker(nn.Module):
@@ -68,9 +76,9 @@ class _WithUnusedSpeaker(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, ling: Tensor, emotion: Tensor, speaker: Tensor) -> tuple[Tensor, ...]:
-        aug, *others = self.encoder(ling, emotion, speaker)
-        return (aug + 0.0 * speaker.float().unsqueeze(-1), *others)
+    def forward(self, ling: Tensor, emotion: Tensor, speaker: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        aug, *results = self.encoder(ling, emotion, speaker, *others)
+        return (aug + 0.0 * speaker.sum(), *results)
 
 
 def memory_graph(model: Sambert) -> Graph:
@@ -124,32 +132,42 @@ def postnet_graph(model: Sambert) -> Graph:
 
 
 def vocoder_graph(vocoder: StreamingVocoder, n_mels: int) -> Graph:
-    """The `vocoder` network of an imported generator, plain or NSF."""
+    """The `vocoder` network of an imported generator, plain or NSF, causal or not."""
     n_frames = EXAMPLE_LENGTH
     inputs = {"mel": torch.randn(1, n_frames, n_mels)}
     axes: dict[str, dict[int, str]] = {"mel": {0: "batch", 1: "frames"}, "audio": {0: "batch", 1: "samples"}}
-    module: nn.Module = PlainVocoderGraph(vocoder)
     if vocoder.n_harmonics:
-        module = NsfVocoderGraph(vocoder)
         inputs["excitation"] = torch.randn(1, vocoder.n_harmonics, n_frames * vocoder.hop_length)
         axes["excitation"] = {0: "batch", 2: "samples"}
+    if vocoder.lookahead_frames:
+        inputs["edges"] = torch.ones(2, dtype=torch.int64)  # a whole utterance: any length is allowed
     inputs["state"] = vocoder.initial_state(1)
     axes["state"] = {0: "batch"}
-    return Graph(module.eval(), inputs, ("audio", "state"), axes)
+    return Graph(VocoderGraph(vocoder).eval(), inputs, ("audio", "state"), axes)
 
 
-def acoustic_graphs(model: Sambert, speaker_vector: Tensor | None = None) -> dict[NetworkName, Graph]:
-    """The four networks of the acoustic model."""
+def block_ramp(lookahead_frames: int) -> tuple[int, ...]:
+    """The vocoder's grid of an imported voice; its first block yields 4 frames, whatever looks ahead."""
+    return (lookahead_frames + 4, 8, 16)
+
+
+def acoustic_graphs(
+    model: Sambert,
+    speaker_vector: Tensor | None = None,
+    neutral_emotion: int | None = None,
+    pauses: FilledPauses | None = None,
+) -> dict[NetworkName, Graph]:
+    """The four networks of the acoustic model; the arguments as in `encoder_graph`."""
     return {
-        "encoder": encoder_graph(model, speaker_vector),
+        "encoder": encoder_graph(model, speaker_vector, neutral_emotion, pauses),
         "memory": memory_graph(model),
         "decoder": decoder_graph(model),
         "postnet": postnet_graph(model),
     }
 
 
-def acoustic_sizes(model: Sambert) -> AcousticSizes:
-    """Sizes of an acoustic model as the manifest states them."""
+def acoustic_sizes(model: Sambert, *, inserts_tokens: bool = False) -> AcousticSizes:
+    """Sizes of an acoustic model as the manifest states them; `inserts_tokens` where it fills pauses."""
     config = model.config
     postnet = StreamingPostnet(model)
     return AcousticSizes(
@@ -164,4 +182,5 @@ def acoustic_sizes(model: Sambert) -> AcousticSizes:
         window_buckets=WINDOW_BUCKETS,
         postnet_state_size=postnet.layout.size,
         postnet_delay_frames=postnet.delay_frames,
+        inserts_tokens=inserts_tokens,
     )

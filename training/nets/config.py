@@ -24,7 +24,10 @@ NSF_EXTRA_FEATURES = 2  # rows after the mel bins of an NSF acoustic model: norm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSizes:
-    """Rows of the embedding tables; by default the PinYin inventory with mask rows and one speaker."""
+    """Rows of the embedding tables; by default the PinYin inventory with mask rows and one speaker.
+
+    Where `byte_index` is given the voice reads UTF-8 bytes: one table in place of the first four.
+    """
 
     sy: int = 147
     tone: int = 10
@@ -32,6 +35,12 @@ class TableSizes:
     word_segment: int = 8
     emotion: int = 36
     speaker: int = 4
+    byte_index: int | None = None
+
+    @property
+    def ling_columns(self) -> int:
+        """Ids per token: phone, tone and two flags, or one byte."""
+        return 4 if self.byte_index is None else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,8 @@ from training.nets.hifigan import FINAL_SLOPE, Generator, SourceDown
 from training.nets.module_list import ModuleListOf
 from training.nets.packed_state import StateLayout, StateReader
 from training.nets.source import LEAKY_SLOPE, WINDOWS_PER_BLOCK, HarmonicNoiseSource, gate_pulses, soft_limit
-from training.nets.streaming_vocoder import (
-    StreamingConv,
-    StreamingResidualGroup,
-    StreamingUpsample,
-    streaming_conv,
-)
+from training.nets.streaming_ops import StreamingConv, StreamingUpsample, streaming_conv
+from training.nets.streaming_vocoder import StreamingResidualGroup
 
 
 def _plain_conv(conv: nn.Conv1d, layout: StateLayout) -> StreamingConv:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from training.nets.config import SambertConfig
 from training.nets.decoder import MelDecoder
+from training.nets.filled_pauses import FilledPausePredictor, FilledPauses, insert_pauses, lengthened
 from training.nets.fsmn import Fsmn
 from training.nets.text_encoder import TextEncoder, keep_rows
 from training.nets.variance import VarianceAdaptor, band_width, round_durations
@@ -66,10 +67,11 @@ class SambertTrainingOutput:
 
 @dataclass(frozen=True, slots=True)
 class SambertOutput:
-    """Everything computed for one sentence of N tokens and T frames.
+    """Everything computed for one sentence of N tokens (filled pauses included) and T frames.
 
     Attributes:
         text_hid: [1, N, p].
+        token: Index of the given token that each row encodes [1, N] int64; -1 in a filled pause.
         pitch: [1, N]; energy and log_durations (log(1 + frames)) likewise.
         energy: [1, N].
         log_durations: [1, N], as predicted.
@@ -82,6 +84,7 @@ class SambertOutput:
     """
 
     text_hid: Tensor
+    token: Tensor
     pitch: Tensor
     energy: Tensor
     log_durations: Tensor
@@ -135,7 +138,10 @@ class PostNet(nn.Module):
 
 
 class Sambert(nn.Module):
-    """The whole acoustic model: plain or NSF (two more rows a frame), speaker table or vector (SE)."""
+    """The whole acoustic model.
+
+    Variants: NSF (two more rows a frame), SE (speaker vector in place of the table), FP (filled pauses).
+    """
 
     def __init__(self, config: SambertConfig) -> None:
         super().__init__()
@@ -147,6 +153,8 @@ class Sambert(nn.Module):
         self.variance_adaptor = VarianceAdaptor(config)
         self.mel_decoder = MelDecoder(config)
         self.mel_postnet = PostNet(config)
+        if config.FP:
+            self.FP_predictor = FilledPausePredictor(config)
 
     def speaker_rows(self, speaker: Tensor, n_tokens: int) -> Tensor:
         """[B, N, s] of speaker ids [B, N], or of vectors [B, s] or [B, 1, s] repeated for every token."""
@@ -154,6 +162,19 @@ class Sambert(nn.Module):
             rows: Tensor = self.spk_tokenizer(speaker)
             return rows
         return speaker.reshape(speaker.size(0), 1, -1).expand(-1, n_tokens, -1)
+
+    def encode_pauses(self, pauses: FilledPauses) -> Tensor:
+        """Encode the sounds of filled pauses, each as a sentence of its own: rows [3, 3, p]."""
+        rows: Tensor = self.text_encoder(pauses.ids)
+        return rows
+
+    def fill_pauses(self, text_hid: Tensor, pause_rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Put encoded pauses [3, 3, p] before the tokens of text_hid [1, N, p] that the voice chooses.
+
+        Returns:
+            text_hid [1, N', p] and the token of each row [1, N'] int64, -1 where it was put in.
+        """
+        return insert_pauses(text_hid, self.FP_predictor(text_hid).argmax(dim=-1), pause_rows)
 
     def forward(self, batch: SambertBatch, own_share: float = 0.0) -> SambertTrainingOutput:
         """Teacher-forced pass over a corpus batch: its durations, pitch, energy and mel are the teachers.
@@ -194,15 +215,21 @@ class Sambert(nn.Module):
 
     @torch.no_grad()
     def infer(
-        self, ling: Tensor, emotion: Tensor, speaker: Tensor, durations: Tensor | None = None
+        self,
+        ling: Tensor,
+        emotion: Tensor,
+        speaker: Tensor,
+        durations: Tensor | None = None,
+        pauses: FilledPauses | None = None,
     ) -> SambertOutput:
         """Synthesise one sentence, free-running; the reference that streaming is held against.
 
         Args:
-            ling: [1, N, 4] int64, no EOS.
+            ling: [1, N, 4] int64, no EOS; [1, N, 1] of a byte model.
             emotion: [1, N] int64.
             speaker: [1, N] int64, or the speaker vector [1, s] float32 of an SE model.
-            durations: Frames per token [1, N], unrounded, in place of the predicted ones.
+            durations: Frames per row [1, N'], unrounded, in place of the predicted ones.
+            pauses: What an FP model's filled pauses say; None fills none.
 
         Raises:
             ValueError: The batch is not 1, or not a single frame is predicted.
@@ -210,8 +237,12 @@ class Sambert(nn.Module):
         if ling.size(0) != 1:
             raise ValueError(f"infer takes one sentence, got {ling.size(0)}")
         adaptor, r = self.variance_adaptor, self.config.outputs_per_step
-        text_hid = self.text_encoder(ling)
-        speaker, emotion = self.speaker_rows(speaker, ling.size(1)), self.emo_tokenizer(emotion)
+        text_hid, token = self.text_encoder(ling), torch.arange(ling.size(1)).unsqueeze(0)
+        if pauses is not None:
+            text_hid, token = self.fill_pauses(text_hid, self.encode_pauses(pauses))
+            emotion = lengthened(emotion, token.size(1))
+            speaker = speaker if self.config.SE else lengthened(speaker, token.size(1))
+        speaker, emotion = self.speaker_rows(speaker, token.size(1)), self.emo_tokenizer(emotion)
         inputs = torch.cat([text_hid, speaker, emotion], dim=-1)
         pitch, energy = adaptor.pitch_predictor(inputs), adaptor.energy_predictor(inputs)
         aug = adaptor.augment(text_hid, pitch, energy)
@@ -225,6 +256,7 @@ class Sambert(nn.Module):
         dec_outputs = self.mel_decoder.mel_dec.infer(memory, band)[:, :n_frames]
         return SambertOutput(
             text_hid=text_hid,
+            token=token,
             pitch=pitch,
             energy=energy,
             log_durations=log_durations,

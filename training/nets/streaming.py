@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from training.nets.attention import PncaLayer
 from training.nets.duration_loop import DurationLoop
+from training.nets.filled_pauses import FilledPauses, lengthened
 from training.nets.fsmn import FsmnFeedForward, FsmnMemory
 from training.nets.module_list import ModuleListOf
 from training.nets.packed_state import StateLayout, StateReader
@@ -31,31 +32,81 @@ CLOSED_GATE = -1e4  # before a sigmoid this is an exact 0 in float32
 class SentenceEncoder(nn.Module):
     """Everything that is computed once per sentence, up to the log durations."""
 
-    def __init__(self, model: Sambert, speaker_vector: Tensor | None = None) -> None:
-        """`speaker_vector` [1, s] of an SE voice is baked in; the speaker ids are then not looked at."""
+    speaker_vector: Tensor | None
+    pause_rows: Tensor | None
+
+    def __init__(
+        self,
+        model: Sambert,
+        speaker_vector: Tensor | None = None,
+        neutral_emotion: int | None = None,
+        pauses: FilledPauses | None = None,
+    ) -> None:
+        """Bake in what is the voice's own.
+
+        Args:
+            model: The acoustic model.
+            speaker_vector: [1, s] of an SE voice; the speaker ids are then not looked at.
+            neutral_emotion: Id from which the intensity of an emotion is measured; without it the intensity
+                changes nothing.
+            pauses: Sounds of an FP voice's filled pauses; None fills none.
+        """
         super().__init__()
         self.model = model
+        self.neutral_emotion = neutral_emotion
         self.duration_loop = DurationLoop(model.variance_adaptor.duration_predictor)
         self.register_buffer("speaker_vector", speaker_vector)
+        with torch.no_grad():
+            rows = None if pauses is None else model.encode_pauses(pauses)
+        self.register_buffer("pause_rows", rows)
 
     def forward(
-        self, ling: Tensor, emotion: Tensor, speaker: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Encode ids [B, N, 4], [B, N], [B, N]; items of a batch have the same number of tokens.
+        self,
+        ling: Tensor,
+        emotion: Tensor,
+        speaker: Tensor,
+        emotion_intensity: Tensor,
+        pitch_scale: Tensor,
+        pitch_shift: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Encode sentences of the same number of tokens (one, where pauses are filled).
+
+        Args:
+            ling: Ids [B, N, 4] int64, [B, N, 1] of a byte model.
+            emotion: [B, N] int64.
+            speaker: [B, N] int64.
+            emotion_intensity: [B] float32, distance from neutral; 1 is the emotion as it was learnt.
+            pitch_scale: [B] float32, factor on the predicted pitch.
+            pitch_shift: [B] float32, added after it.
 
         Returns:
-            aug [B, N, p], spk [B, N, s], emo [B, N, e], log_durations, pitch and energy [B, N].
+            aug [B, N', p], spk [B, N', s], emo [B, N', e], log_durations, pitch (as changed) and energy
+            [B, N']; N' is N. Where pauses are filled, N' rows and one more result: the token of each
+            row [B, N'] int64, -1 where there is none.
         """
         adaptor = self.model.variance_adaptor
-        text_hid = self.model.text_encoder(ling)
-        vector = self.get_buffer("speaker_vector") if self.model.config.SE else None
-        given = speaker if vector is None else vector.expand(ling.size(0), -1)
-        spk, emo = self.model.speaker_rows(given, ling.size(1)), self.model.emo_tokenizer(emotion)
+        text_hid, token = self.model.text_encoder(ling), None
+        if self.pause_rows is not None:
+            text_hid, token = self.model.fill_pauses(text_hid, self.pause_rows)
+            emotion, speaker = (lengthened(ids, token.size(1)) for ids in (emotion, speaker))
+        vector = self.speaker_vector
+        given = speaker if vector is None else vector.expand(text_hid.size(0), -1)
+        spk = self.model.speaker_rows(given, text_hid.size(1))
+        emo = self._emotion_rows(emotion, emotion_intensity)
         inputs = torch.cat([text_hid, spk, emo], dim=-1)
-        pitch, energy = adaptor.pitch_predictor(inputs), adaptor.energy_predictor(inputs)
+        pitch = adaptor.pitch_predictor(inputs) * pitch_scale[:, None] + pitch_shift[:, None]
+        energy = adaptor.energy_predictor(inputs)
         aug = adaptor.augment(text_hid, pitch, energy)
         log_durations = self.duration_loop(torch.cat([aug, spk, emo], dim=-1))
-        return aug, spk, emo, log_durations, pitch, energy
+        results = (aug, spk, emo, log_durations, pitch, energy)
+        return results if token is None else (*results, token)
+
+    def _emotion_rows(self, emotion: Tensor, intensity: Tensor) -> Tensor:
+        """Rows [B, N, e] on the line from neutral through the emotion; exactly the emotion's at 1."""
+        table = self.model.emo_tokenizer
+        rows: Tensor = table(emotion)
+        neutral = rows if self.neutral_emotion is None else table.weight[self.neutral_emotion]
+        return rows + (intensity[:, None, None] - 1.0) * (rows - neutral)
 
 
 class DecoderMemory(nn.Module):

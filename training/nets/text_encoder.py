@@ -1,7 +1,7 @@
 """Text encoder: linguistic ids of a whole sentence to one hidden vector per token.
 
-Input   ids [B, N, 4] int64 (sy, tone, syllable_flag, word_segment; no EOS), token counts [B] when the batch
-        is padded
+Input   ids [B, N, 4] int64 (sy, tone, syllable_flag, word_segment; no EOS), or [B, N, 1] of a byte model;
+        token counts [B] when the batch is padded
 Output  text_hid [B, N, p]
 State   none; runs once per sentence, every token sees every other
 
@@ -95,25 +95,38 @@ class LinguisticEncoder(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Embeddings of the four linguistic features, the encoder and its narrow projection."""
+    """Embeddings of the four linguistic features (or of bytes), the encoder and its narrow projection."""
 
     def __init__(self, config: SambertConfig) -> None:
         super().__init__()
         tables, width = config.tables, config.embedding_dim
-        self.sy_emb = nn.Embedding(tables.sy, width)
-        self.tone_emb = nn.Embedding(tables.tone, width)
-        self.syllable_flag_emb = nn.Embedding(tables.syllable_flag, width)
-        self.ws_emb = nn.Embedding(tables.word_segment, width)
+        self.reads_bytes = tables.byte_index is not None
+        if tables.byte_index is not None:
+            self.byte_index_emb = nn.Embedding(tables.byte_index, width)
+        else:
+            self.sy_emb = nn.Embedding(tables.sy, width)
+            self.tone_emb = nn.Embedding(tables.tone, width)
+            self.syllable_flag_emb = nn.Embedding(tables.syllable_flag, width)
+            self.ws_emb = nn.Embedding(tables.word_segment, width)
         self.ling_enc = LinguisticEncoder(config)
         self.ling_proj = nn.Linear(config.encoder_num_units, config.encoder_projection_units, bias=False)
 
     def forward(self, ling: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Encode ids [B, N, 4] to text_hid [B, N, p]; `lengths` [B] marks padding, None means none."""
-        embedded = (
+        """Encode ids [B, N, 4] (bytes: [B, N, 1]) to text_hid [B, N, p].
+
+        `lengths` [B] marks padding, None means none.
+        """
+        text_hid: Tensor = self.ling_proj(self.ling_enc(self._embedded(ling), lengths))
+        return text_hid
+
+    def _embedded(self, ling: Tensor) -> Tensor:
+        if self.reads_bytes:
+            rows: Tensor = self.byte_index_emb(ling[..., 0])
+            return rows
+        total: Tensor = (
             self.sy_emb(ling[..., 0])
             + self.tone_emb(ling[..., 1])
             + self.syllable_flag_emb(ling[..., 2])
             + self.ws_emb(ling[..., 3])
         )
-        text_hid: Tensor = self.ling_proj(self.ling_enc(embedded, lengths))
-        return text_hid
+        return total

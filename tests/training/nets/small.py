@@ -48,6 +48,17 @@ def small_sambert(**changes: object) -> Sambert:
     return network
 
 
+@torch.no_grad()
+def with_some_pauses(network: Sambert, ling: Tensor) -> Sambert:
+    """Adjust the predictor so that it fills some pauses of this sentence, not all; returns the network."""
+    predictor = network.FP_predictor
+    logits = predictor(network.text_encoder(ling))[0]
+    spread = logits.std(dim=0)
+    predictor.fc.weight /= spread.unsqueeze(1)
+    predictor.fc.bias.copy_((predictor.fc.bias - logits.mean(dim=0)) / spread + torch.tensor([1.0, 0, 0, 0]))
+    return network
+
+
 def sentence(n_tokens: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Random ids: ling [1, N, 4], emotion [1, N], speaker [1, N]."""
     draw = torch.Generator().manual_seed(seed)
