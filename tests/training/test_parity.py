@@ -16,6 +16,7 @@ from tests.training.nets.small import largest_difference
 from training.checkpoints import AcousticModel, load_acoustic, load_vocoder
 from training.nets.hifigan import Generator, SourceDraws
 from training.nets.sambert import SambertOutput
+from training.sources import VoiceSource, find_sources
 
 PARITY = Path(__file__).parents[1] / "data" / "parity"
 VOICES = ("tiny_16k", "tiny_16k_noncausal", "tiny_16k_nsf", "tiny_24k_nsf_causal")
@@ -38,13 +39,19 @@ def expected(voice: str, sentence: str) -> Mapping[str, Tensor]:
 
 
 @cache
+def source(voice: str) -> VoiceSource:
+    (found,) = find_sources(PARITY / voice, scratch=PARITY)  # nothing to unpack
+    return found
+
+
+@cache
 def acoustic(voice: str) -> AcousticModel:
-    return load_acoustic(PARITY / voice)
+    return load_acoustic(source(voice))
 
 
 @cache
 def vocoder(voice: str) -> Generator:
-    return load_vocoder(PARITY / voice)
+    return load_vocoder(source(voice))
 
 
 @cache
@@ -60,7 +67,7 @@ def test_symbols_get_the_reference_ids(voice: str, sentence: str) -> None:
     given = expected(voice, sentence)
     np.testing.assert_array_equal(tables.encode(line.tokens), given["ling"][0].numpy())
     assert [tables.emotion.id(name) for name in line.emotions] == given["emotion"][0].tolist()
-    speakers = str(acoustic(voice).document["linguistic_unit"]["speaker_list"]).split(",")
+    speakers = source(voice).speakers
     assert [speakers.index(name) for name in line.speakers] == given["speaker"][0].tolist()
 
 
@@ -100,7 +107,7 @@ def test_audio_of_the_given_mel_matches(voice: str, sentence: str, fused: bool) 
     given = expected(voice, sentence)
     generator = vocoder(voice)
     if fused:
-        generator = load_vocoder(PARITY / voice)
+        generator = load_vocoder(source(voice))
         generator.fuse()
     with torch.no_grad():
         if "nsf_phase" in given:
