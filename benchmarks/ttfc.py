@@ -9,6 +9,9 @@ else the machine does meets both alike:
                utterance at the voice's sample rate.
                TTFC: request sent -> first audio frame received (docs/metrics.md).
 
+The voice is the shipped one, or with `--voice` a KAN-TTS checkpoint, which is first imported into a temporary
+folder; that is timed too.
+
 Every repetition speaks another text (benchmarks/sentences.py). Both sides speak a few texts unmeasured first.
 The last line printed is one JSON object with the rows and what they were measured on.
 
@@ -22,6 +25,7 @@ import asyncio
 import json
 import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -36,10 +40,12 @@ from benchmarks.sentences import DISTINCT_TEXTS, TEMPLATES, sentence
 from benchmarks.server import running_server
 from benchmarks.wire import Reception, StreamTimer
 from streaming.errors import StreamError
+from streaming.frontends import symbol_tables
+from streaming.manifest import VoiceManifest
+from streaming.sambert_manifest import as_sambert
 from streaming.text.frontend import Frontend
 from streaming.types import FloatArray, IntArray, Phonemes, Style
-from streaming.voice import VoiceManifest, find_voices, load_manifest
-from streaming.voices import symbol_tables
+from streaming.voice import find_voices, load_manifest
 
 WARM_UP_TEXTS = 3
 MAX_REPETITIONS = DISTINCT_TEXTS - WARM_UP_TEXTS
@@ -153,12 +159,14 @@ def report(rows: list[Row], machine: Machine, config: dict[str, Any]) -> str:
     titles = ("phones", "audio s", "whole ms", "whole RTF", "TTFC p50 ms", "TTFC p95 ms", "audible p50 ms")
     table = [[*titles, "RTF", "underruns", "ratio"], ["---"] * (len(titles) + 3)]
     table += [_cells(row) for row in rows]
+    imported = f"; imported in {config['import_s']} s" if config.get("import_s") else ""
     result = {"benchmark": "ttfc", "rows": [asdict(row) for row in rows], "config": config, **asdict(machine)}
     lines = [
         f"machine   {machine.cpu}, {machine.cores} cores, load {machine.load}, {machine.system}",
         f"software  python {machine.python}, {versions}, commit {machine.commit or 'unknown'}",
         f"command   {config['command']}",
-        f"voice     {config['voice']}, {config['sample_rate']} Hz; {config['repetitions']} texts per row",
+        f"voice     {config['voice']}, {config['sample_rate']} Hz{imported}",
+        f"texts     {config['repetitions']} per row",
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),
         "",
@@ -182,35 +190,73 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def load_whole_pipeline(folder: Path) -> WholePipeline:
-    """Load the voice's weights into PyTorch.
+@dataclass(frozen=True, slots=True)
+class BenchedVoice:
+    """The voice to measure.
+
+    Attributes:
+        folder: Its bundle.
+        checkpoint: What it was imported from; None for a shipped voice.
+        import_s: How long that took.
+    """
+
+    folder: Path
+    checkpoint: Path | None = None
+    import_s: float | None = None
+
+
+def load_whole_pipeline(voice: BenchedVoice) -> WholePipeline:
+    """Load the voice's weights into PyTorch."""
+    from training.reference import load_imported_reference, load_reference  # torch: see `require_torch`
+
+    manifest = as_sambert(load_manifest(voice.folder))
+    frontend = Frontend(symbol_tables(manifest))
+    frontend.warm_up()
+    if voice.checkpoint is None:
+        return WholePipeline(frontend, load_reference(voice.folder))
+    return WholePipeline(frontend, load_imported_reference(voice.checkpoint, manifest))
+
+
+def require_torch() -> None:
+    """Refuse to start without torch.
 
     Raises:
-        SystemExit: torch is not installed.
+        SystemExit: It is not installed.
     """
     if find_spec("torch") is None:
         raise SystemExit(
             "this benchmark compares with PyTorch, which is not installed: run `make bench-ttfc`"
         )
-    from training.reference import load_reference  # not at the top: its torch would hide the message above
-
-    frontend = Frontend(symbol_tables(load_manifest(folder)))
-    frontend.warm_up()
-    return WholePipeline(frontend, load_reference(folder))
 
 
-def choose_voice(wanted: Path | None) -> Path:
-    """Return the voice's folder: the one asked for, else the first that ships with the project.
+def choose_voice(wanted: Path | None, scratch: Path) -> BenchedVoice:
+    """Return the shipped voice, or import the wanted checkpoint into `scratch`.
 
     Raises:
-        SystemExit: There is no voice.
+        SystemExit: There is no voice, or the checkpoint cannot be imported.
     """
     if wanted is not None:
-        return wanted.resolve()
+        return _imported(wanted.resolve(), scratch)
     shipped = find_voices([ROOT / "voices"])
     if not shipped:
-        raise SystemExit(f"no voice in {ROOT / 'voices'}; name a folder with --voice")
-    return shipped[min(shipped)]
+        raise SystemExit(f"no voice in {ROOT / 'voices'}; name a checkpoint with --voice")
+    return BenchedVoice(shipped[min(shipped)])
+
+
+def _print_progress(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def _imported(checkpoint: Path, scratch: Path) -> BenchedVoice:
+    from training.import_voice import FAILURES, import_voices  # torch: see `require_torch`
+    from training.imported_manifest import ImportOptions
+
+    start = time.perf_counter()
+    try:
+        manifests = import_voices(checkpoint, scratch, ImportOptions(), _print_progress)
+    except FAILURES as error:
+        raise SystemExit(f"{checkpoint} was not imported: {error}") from error
+    return BenchedVoice(scratch / manifests[0].name, checkpoint, round(time.perf_counter() - start, 1))
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -219,7 +265,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.ttfc", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument(
-        "--voice", type=Path, help="folder of a voice with torch weights (default: the shipped one)"
+        "--voice",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="checkpoint folder (default: the shipped voice)",
     )
     parser.add_argument("--repetitions", type=int, default=30, help=f"texts per row, 1 to {MAX_REPETITIONS}")
     parser.add_argument("--phones", type=int, nargs="+", default=list(TEMPLATES), choices=list(TEMPLATES))
@@ -233,17 +282,20 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     options = parse_arguments(arguments)
+    require_torch()
     machine = describe_machine(DISTRIBUTIONS)  # first: the load is that of the machine, not of this run
-    folder = choose_voice(options.voice)
-    try:
-        whole = load_whole_pipeline(folder)
-        rows = asyncio.run(run(options, folder, whole))
-        voice = load_manifest(folder)
-    except (RuntimeError, StreamError) as error:
-        raise SystemExit("\n".join([str(error), *getattr(error, "__notes__", [])])) from error
+    with tempfile.TemporaryDirectory() as scratch:
+        benched = choose_voice(options.voice, Path(scratch))
+        try:
+            whole = load_whole_pipeline(benched)
+            rows = asyncio.run(run(options, benched.folder, whole))
+            voice = load_manifest(benched.folder)
+        except (RuntimeError, StreamError) as error:
+            raise SystemExit("\n".join([str(error), *getattr(error, "__notes__", [])])) from error
     config = {
         "command": shlex.join(["python", "-m", "benchmarks.ttfc", *(arguments or sys.argv[1:])]),
         "voice": voice.name,
+        "import_s": benched.import_s,
         "sample_rate": voice.sample_rate,
         "repetitions": options.repetitions,
         "server_flags": options.server_flags,

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.auth import check_token
 from server.backend import Backend
 from server.native import PATH, NativeEndpoint
 from server.version import zhiyin_version
-from streaming.errors import UnauthorizedError
-from streaming.voice import VoiceManifest
+from server.voices_endpoint import RELOAD_PATH, VOICES_PATH, VoicesEndpoint
 
 NATIVE = web.AppKey("native", NativeEndpoint)
 BACKEND = web.AppKey("backend", Backend)
@@ -27,7 +25,8 @@ Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://
       echo "一边写，一边说。" | zhiyin say -o speech.wav --stats --url ws://{host}{path}
 
 GET {path}    WebSocket; the protocol is in docs/protocol.md
-GET /v1/voices    voices, speakers, emotions
+GET {voices}    voices, speakers, emotions
+POST {reload}    look for new voices
 GET /healthz      alive and well
 GET /readyz       ready for requests
 """
@@ -37,12 +36,14 @@ def build_app(backend: Backend) -> web.Application:
     """Return the application; it owns `backend` and closes it in its cleanup."""
     app = web.Application()
     native = NativeEndpoint(backend, zhiyin_version())
+    voices = VoicesEndpoint(backend)
     app[BACKEND] = backend
     app[NATIVE] = native
     app.router.add_get("/", welcome)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    app.router.add_get("/v1/voices", voices)
+    app.router.add_get(VOICES_PATH, voices.list_voices)
+    app.router.add_post(RELOAD_PATH, voices.reload)
     app.router.add_get(PATH, native.handle)
     app.on_shutdown.append(_cut_connections)
     app.on_cleanup.append(_close_backend)
@@ -51,7 +52,10 @@ def build_app(backend: Backend) -> web.Application:
 
 async def welcome(request: web.Request) -> web.Response:
     """Say what this is and what to try."""
-    return web.Response(text=_WELCOME.format(version=zhiyin_version(), host=request.host, path=PATH))
+    text = _WELCOME.format(
+        version=zhiyin_version(), host=request.host, path=PATH, voices=VOICES_PATH, reload=RELOAD_PATH
+    )
+    return web.Response(text=text)
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -74,31 +78,6 @@ async def readyz(request: web.Request) -> web.Response:
     if request.app[NATIVE].is_accepting:
         return web.json_response({"status": "ready"})
     return web.json_response({"status": "full"}, status=503)
-
-
-async def voices(request: web.Request) -> web.Response:
-    """List the voices."""
-    backend = request.app[BACKEND]
-    try:
-        check_token(request, backend.config.auth)
-    except UnauthorizedError as error:
-        return web.json_response({"error": {"code": error.code, "message": str(error)}}, status=401)
-    default = backend.library.default_name
-    entries = [_voice_entry(manifest, default) for manifest in backend.manifests()]
-    return web.json_response({"voices": entries})
-
-
-def _voice_entry(manifest: VoiceManifest, default: str) -> dict[str, object]:
-    return {
-        "name": manifest.name,
-        "default": manifest.name == default,
-        "description": manifest.description,
-        "languages": list(manifest.languages),
-        "speakers": list(manifest.speakers),
-        "emotions": list(manifest.emotions),
-        "sample_rate": manifest.sample_rate,
-        "licence": manifest.licence,
-    }
 
 
 async def _cut_connections(app: web.Application) -> None:

@@ -2,7 +2,7 @@
 
 Input   the configuration
 Output  utterances, ready to take text; facts about voices
-State   the voice library, the worker threads
+State   the voice library, the loads under way, the worker threads
 It does not know protocols, sockets or messages.
 """
 
@@ -10,19 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from server.config import ServerConfig, TextConfig
-from streaming.errors import BadRequestError, ConfigError, UnknownVoiceError
+from server.voice_folders import voice_folders
+from streaming.errors import (
+    BadRequestError,
+    ConfigError,
+    OverloadedError,
+    UnknownVoiceError,
+    VoiceBundleError,
+)
 from streaming.events import TextPolicy
+from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.workers import Workers
 from streaming.text.segmenter import SegmentPolicy
 from streaming.types import Style
-from streaming.utterance import Utterance
-from streaming.voice import VoiceManifest
-from streaming.voices import LoadedVoice, VoiceLibrary
+from streaming.utterance import PendingVoice, Utterance
+from streaming.voices import Reloaded, VoiceLibrary
 
-EMBEDDED_VOICES = Path(__file__).resolve().parents[1] / "voices"
+LOADERS = 2  # voices that are loaded at a time: each takes a core from those that speak
+ALL_VOICES = "*"  # in voice.preload
+BYTES_PER_MB = 1_000_000
 
 
 class Backend:
@@ -33,29 +43,38 @@ class Backend:
         self.library = library
         self.workers = workers
         self._started_s = time.monotonic()
+        self._loaders = ThreadPoolExecutor(LOADERS, "voice-loader")
+        self._loads: dict[str, asyncio.Future[LoadedVoice]] = {}
+        self._reloading = asyncio.Lock()
 
     @property
     def uptime_s(self) -> float:
         """Seconds since the start."""
         return time.monotonic() - self._started_s
 
-    def voice(self, name: str, model: str = "", language: str = "") -> LoadedVoice:
-        """Return the voice that a request names ("" is the default).
+    def voice(self, name: str, model: str = "", language: str = "") -> LoadedVoice | PendingVoice:
+        """Return the voice that a request names ("" is the default), loaded or to be waited for.
 
         Raises:
-            UnknownVoiceError: No such voice, or `model` is not a voice.
+            UnknownVoiceError: No such voice, it is broken, or `model` is not a voice.
             BadRequestError: The voice does not speak `language`.
         """
         library = self.library
         if model and model not in library.names:
             raise UnknownVoiceError("model", model, library.names)
-        voice = library.get(name or model)
-        spoken = voice.manifest.languages
+        name = name or model
+        try:
+            manifest, voice = library.find(name)
+        except VoiceBundleError as error:
+            raise self._unusable(name or library.default_name, error) from None
+        spoken = manifest.languages
         if language and not any(_same_language(language, known) for known in spoken):
             raise BadRequestError(f"language: found {language!r}; allowed: {', '.join(spoken)}")
-        return voice
+        return voice or PendingVoice(manifest, partial(self._load, manifest.name))
 
-    def utterance(self, voice: LoadedVoice, style: Style, max_delay_ms: int | None = None) -> Utterance:
+    def utterance(
+        self, voice: LoadedVoice | PendingVoice, style: Style, max_delay_ms: int | None = None
+    ) -> Utterance:
         """Return an utterance that speaks with `voice`; None takes the configured delay.
 
         Raises:
@@ -65,58 +84,101 @@ class Backend:
         policy = text_policy(self.config.text, self.config.limits.chars_per_context, max_delay_ms)
         return Utterance(voice, self.workers, style=style, policy=policy)
 
-    def manifests(self) -> list[VoiceManifest]:
-        """Return the manifests of all voices, sorted by name."""
-        return [self.library.manifests[name] for name in self.library.names]
+    async def reload(self) -> Reloaded:
+        """Look for voices that came, went or changed; running utterances keep theirs. One at a time."""
+        async with self._reloading:
+            reloaded = await asyncio.to_thread(self.library.rescan)
+            self._loads.clear()  # loads of what was there before must not answer requests from now on
+            return reloaded
 
     async def close(self) -> None:
-        """Stop the worker threads; what runs finishes first."""
+        """Stop the threads; what runs finishes first."""
+        await asyncio.to_thread(self._loaders.shutdown, cancel_futures=True)
         await asyncio.to_thread(self.workers.close)
 
+    async def _load(self, name: str) -> LoadedVoice:
+        """Have a voice loaded, once for all who wait. Cancel-safe: the load goes on for the others.
 
-def voice_folders(config: ServerConfig) -> tuple[Path, ...]:
-    """Return the folders that hold voices; a later one replaces voices of the same name."""
-    embedded = (EMBEDDED_VOICES,) if config.voice.embedded else ()
-    return (*embedded, *config.voice.folders)
+        Raises:
+            UnknownVoiceError: The voice is gone or broken.
+            OverloadedError: It takes longer than `voice.load_s`.
+        """
+        load = self._loads.get(name)
+        if load is None:
+            load = asyncio.get_running_loop().run_in_executor(self._loaders, self.library.get, name)
+            self._loads[name] = load
+            load.add_done_callback(partial(self._forget_load, name))
+        await asyncio.wait({load}, timeout=self.config.voice.load_s)
+        if not load.done():
+            text = f"voice {name!r} is still being loaded"
+            raise OverloadedError(text, self.config.limits.retry_after_ms)
+        try:
+            return load.result()
+        except VoiceBundleError as error:
+            raise self._unusable(name, error) from None
+
+    def _forget_load(self, name: str, load: asyncio.Future[LoadedVoice]) -> None:
+        if self._loads.get(name) is load:
+            del self._loads[name]
+        if not load.cancelled():
+            load.exception()  # those who waited may all be gone; the library has logged it
+
+    def _unusable(self, name: str, error: VoiceBundleError) -> UnknownVoiceError:
+        return UnknownVoiceError("voice", name, self.library.names, str(error))
 
 
 def open_library(config: ServerConfig) -> VoiceLibrary:
     """List the voices of the configuration; none is loaded yet.
 
     Raises:
-        ConfigError: A folder does not exist, or the default voice is unknown.
+        ConfigError: A folder does not exist.
     """
     for folder in config.voice.folders:
         if not folder.is_dir():
             raise ConfigError(f"voice.folders: no folder {folder}")
-    try:
-        return VoiceLibrary(
-            voice_folders(config),
-            engine=config.voice.engine,
-            precision=config.voice.precision,
-            default=config.voice.default,
-        )
-    except UnknownVoiceError as error:
-        raise ConfigError(f"voice.default: {error}") from None
+    return VoiceLibrary(
+        voice_folders(config),
+        engine=config.voice.engine,
+        precision=config.voice.precision,
+        default=config.voice.default,
+        memory_limit_bytes=config.voice.memory_limit_mb * BYTES_PER_MB,
+    )
 
 
 def start_backend(config: ServerConfig) -> Backend:
-    """Load and warm up every voice, then start the threads. Blocking, seconds.
+    """Load the default voice and those of `voice.preload`, then start the threads. Blocking, seconds.
 
     Raises:
-        ConfigError: There is no voice that can speak, or the default one cannot.
+        ConfigError: There is no voice that can speak, the default one cannot, or one to preload is unknown.
     """
     library = open_library(config)
-    library.load_all()
     if not library.names:
-        reasons = "; ".join(str(error) for error in library.broken.values()) or "no bundle was found"
+        reasons = "; ".join(library.broken.values()) or "no bundle was found"
         folders = ", ".join(str(folder) for folder in voice_folders(config))
-        raise ConfigError(f"no voice to speak with in {folders or 'no folder'}: {reasons}")
-    if library.default_name not in library.names:
-        raise ConfigError(f"the default voice cannot speak: {library.broken[library.default_name]}")
-    for name in library.names:
-        library.get(name).warm_up()
+        raise ConfigError(f"no voice to speak with in {folders}: {reasons}")
+    try:
+        library.get()
+    except UnknownVoiceError as error:
+        raise ConfigError(f"voice.default: {error}") from None
+    except VoiceBundleError as error:
+        raise ConfigError(f"the default voice cannot speak: {error}") from None
+    _preload(library, config.voice.preload)
     return Backend(config, library, Workers(config.workers.n_threads, max_waiting=config.workers.max_queued))
+
+
+def _preload(library: VoiceLibrary, names: tuple[str, ...]) -> None:
+    """Load voices; one that is broken is logged by the library, the others go on.
+
+    Raises:
+        ConfigError: No such voice.
+    """
+    for name in library.names if ALL_VOICES in names else names:
+        try:
+            library.get(name)
+        except VoiceBundleError:
+            continue
+        except UnknownVoiceError as error:
+            raise ConfigError(f"voice.preload: {error}") from None
 
 
 def text_policy(text: TextConfig, max_chars: int, max_delay_ms: int | None) -> TextPolicy:

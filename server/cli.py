@@ -12,11 +12,11 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-from server.config import ServerConfig, load_config, unknown_environment
+from server.config import unknown_environment
+from server.flags import add_config_flags, config_of
 from server.version import zhiyin_version
+from server.voices_cli import add_voices
 from streaming.errors import StreamError
 
 logger = logging.getLogger(__name__)
@@ -49,68 +49,23 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, help="TCP port; 0 takes a free one and prints it (8080)")
     serve.add_argument("--workers", type=int, metavar="N", help="threads for the networks (one per core)")
     serve.add_argument("--engine", choices=("onnx", "fake"), help="fake speaks tones without any model")
-    _add_config_flags(serve)
+    add_config_flags(serve)
     serve.set_defaults(run=_serve)
 
     commands.add_parser("say", help="speak a text through a running server", add_help=False)
 
-    voices = commands.add_parser("voices", help="look at the voices on this machine")
-    actions = voices.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="one line per voice")
-    _add_config_flags(listing)
-    listing.set_defaults(run=_list_voices)
-    show = actions.add_parser("show", help="everything about one voice")
-    show.add_argument("name", nargs="?", default="", help="the default voice if left out")
-    _add_config_flags(show)
-    show.set_defaults(run=_show_voice)
+    add_voices(commands)
     return parser
-
-
-def _add_config_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file like configs/server.yaml")
-    parser.add_argument(
-        "--voices", type=Path, action="append", metavar="DIR", help="a further folder of voices, repeatable"
-    )
-
-
-def _config(parsed: argparse.Namespace) -> ServerConfig:
-    """Read the configuration with the flags on top.
-
-    Raises:
-        ConfigError: See `load_config`.
-    """
-    names = {"host": "host", "port": "port", "workers": "workers.threads", "engine": "voice.engine"}
-    flags: dict[str, Any] = {}
-    for name, path in {**names, "voices": "voice.folders"}.items():
-        value = getattr(parsed, name, None)
-        if value is not None:
-            section, _, key = path.rpartition(".")
-            (flags.setdefault(section, {}) if section else flags)[key] = value
-    return load_config(parsed.config, flags)
 
 
 def _serve(parsed: argparse.Namespace) -> int:
     from server.serving import run
 
-    config = _config(parsed)
+    config = config_of(parsed)
     logging.basicConfig(level=config.log_level, format=LOG_FORMAT, stream=sys.stderr)
     for name in unknown_environment():
         logger.warning("environment variable %s names no setting and is ignored", name)
     run(config, _announce)
-    return 0
-
-
-def _list_voices(parsed: argparse.Namespace) -> int:
-    from server.voices_command import list_voices
-
-    sys.stdout.write(list_voices(_config(parsed)))
-    return 0
-
-
-def _show_voice(parsed: argparse.Namespace) -> int:
-    from server.voices_command import show_voice
-
-    sys.stdout.write(show_voice(_config(parsed), parsed.name))
     return 0
 
 

@@ -48,6 +48,9 @@ class VoiceConfig(_Section):
     default: str = ""
     engine: Literal["onnx", "fake"] = "onnx"
     precision: str = "fp32"
+    preload: tuple[str, ...] = ()
+    memory_limit_mb: Annotated[int, Field(ge=0)] = 4096
+    load_s: PositiveSeconds = 30.0
 
 
 class WorkerConfig(_Section):
@@ -163,10 +166,14 @@ def load_config(path: Path | None = None, flags: Flags | None = None) -> ServerC
         raise ConfigError(
             f"configuration {path}: found no mapping; allowed: settings as key: value"
         ) from None
-    extra = tuple(Path(part) for part in os.environ.get(ENV_VOICES, "").split(os.pathsep) if part)
     values = {name: getattr(config, name) for name in ServerConfig.model_fields}
-    folders = (*config.voice.folders, *extra)
+    folders = (*config.voice.folders, *folders_of_environment(os.environ))
     return ServerConfig(**values | {"voice": config.voice.model_copy(update={"folders": folders})})
+
+
+def folders_of_environment(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the folders of `ZHIYIN_VOICES`."""
+    return tuple(Path(part) for part in environment.get(ENV_VOICES, "").split(os.pathsep) if part)
 
 
 def unknown_environment() -> list[str]:

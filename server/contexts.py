@@ -165,6 +165,7 @@ def _style(request: Open) -> Style:
     return Style(
         speaker=request.speaker,
         emotion=request.emotion,
+        emotion_intensity=request.emotion_intensity,
         speed=request.speed,
         pitch=request.pitch,
         volume=request.volume,

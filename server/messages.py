@@ -49,6 +49,7 @@ class Open(_Message):
     rate: int = DEFAULT_RATE
     speaker: Name = ""
     emotion: Name = ""
+    emotion_intensity: Annotated[float, Field(ge=0, le=2.0)] = 1.0
     speed: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
     pitch: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
     volume: Annotated[float, Field(ge=0, le=100)] = 50.0

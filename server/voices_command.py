@@ -1,18 +1,41 @@
-"""`zhiyin voices`: look at voice bundles without a server.
+"""The voices on this machine, without a server: list, show, verify, remove.
 
 Input   the configuration's folders
-Output  text for a terminal
+Output  text for a terminal; a folder less
 State   none
 """
 
 from __future__ import annotations
 
-import yaml
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from server.backend import open_library
 from server.config import ServerConfig
-from streaming.errors import UnknownVoiceError
-from streaming.voice import VoiceManifest
+from server.voice_folders import EMBEDDED_VOICES, voice_folders
+from streaming.errors import ConfigError, UnknownVoiceError, VoiceBundleError
+from streaming.loaded_voice import load_voice
+from streaming.manifest import VoiceManifest
+from streaming.voice import dump_manifest, find_voices, load_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The outcome for one voice; `reason` is "" where all is well."""
+
+    name: str
+    reason: str
+    precisions: tuple[str, ...] = ()
+    took_s: float = 0.0
+
+    def __str__(self) -> str:
+        if self.reason:
+            return f"FAILED {self.name}: {self.reason}"
+        return f"ok     {self.name}: {', '.join(self.precisions)}, {self.took_s:.1f} s"
 
 
 def list_voices(config: ServerConfig) -> str:
@@ -22,8 +45,8 @@ def list_voices(config: ServerConfig) -> str:
         ConfigError: A configured folder does not exist.
     """
     library = open_library(config)
-    lines = [_line(library.manifests[name], name == library.default_name) for name in library.names]
-    lines += [f"! {name}: {error}" for name, error in sorted(library.broken.items())]
+    lines = [_line(manifest, name == library.default_name) for name, manifest in library.manifests.items()]
+    lines += [f"! {name}: {reason}" for name, reason in library.broken.items()]
     return "\n".join(lines) + "\n" if lines else "no voices found\n"
 
 
@@ -33,13 +56,85 @@ def show_voice(config: ServerConfig, name: str) -> str:
     Raises:
         ConfigError: A configured folder does not exist.
         UnknownVoiceError: No such voice.
+        VoiceBundleError: Its manifest is broken.
     """
-    library = open_library(config)
-    name = name or library.default_name
-    if name not in library.manifests:
-        raise UnknownVoiceError("voice", name, library.names)
-    content = library.manifests[name].model_dump(mode="json", exclude_none=True)
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+    manifest, _ = open_library(config).find(name)
+    return dump_manifest(manifest)
+
+
+def verify_voices(config: ServerConfig, names: Sequence[str]) -> Iterator[Verified]:
+    """Check voices, all if none is named: checksums, networks in each precision, a spoken sentence.
+
+    Raises:
+        ConfigError: A configured folder does not exist.
+        UnknownVoiceError: No such voice; nothing was checked.
+    """
+    folders = _folders(config)
+    for name in names:
+        _require(name, folders)
+    for name in names or sorted(folders):
+        yield _verified(name, folders[name])
+
+
+def removable_folder(config: ServerConfig, name: str) -> Path:
+    """Return the folder of a voice that its user may delete.
+
+    Raises:
+        ConfigError: A configured folder does not exist, or the voice belongs to the project.
+        UnknownVoiceError: No such voice.
+    """
+    folders = _folders(config)
+    _require(name, folders)
+    folder = folders[name]
+    if folder.parent.resolve() == EMBEDDED_VOICES.resolve():
+        raise ConfigError(
+            f"voice {name!r} ships with the project ({folder}) and is not removed; "
+            f"voice.embedded: false leaves the embedded voices out"
+        )
+    return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a voice's folder, or the link to it. It is out of sight at once: half a voice is never found.
+
+    Raises:
+        VoiceBundleError: The system refused; what is left has a name that starts with a dot.
+    """
+    doomed = folder.with_name(f".{folder.name}.removed-{secrets.token_hex(4)}")
+    try:
+        folder.rename(doomed)
+        if doomed.is_symlink():
+            doomed.unlink()
+        else:
+            shutil.rmtree(doomed)
+    except OSError as error:
+        raise VoiceBundleError(f"{error.filename or folder}: {error.strerror or error}") from error
+
+
+def _folders(config: ServerConfig) -> dict[str, Path]:
+    """Return the folder of each voice, broken or not."""
+    for folder in config.voice.folders:
+        if not folder.is_dir():
+            raise ConfigError(f"voice.folders: no folder {folder}")
+    return find_voices(voice_folders(config))
+
+
+def _require(name: str, folders: dict[str, Path]) -> None:
+    if name not in folders:
+        raise UnknownVoiceError("voice", name, tuple(sorted(folders)))
+
+
+def _verified(name: str, folder: Path) -> Verified:
+    started_s = time.perf_counter()
+    try:
+        precisions = load_manifest(folder).precisions
+        if not precisions:
+            return Verified(name, f"{folder}: no precision has all networks")
+        for precision in precisions:
+            load_voice(folder, "onnx", precision)
+    except VoiceBundleError as error:
+        return Verified(name, str(error))
+    return Verified(name, "", precisions, time.perf_counter() - started_s)
 
 
 def _line(manifest: VoiceManifest, is_default: bool) -> str:

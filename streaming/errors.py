@@ -65,18 +65,22 @@ class TextTooLongError(RequestError):
 
 
 class UnknownVoiceError(RequestError):
-    """No such voice, speaker or emotion; `known` lists what there is."""
+    """No such voice, speaker or emotion, or `reason` why it cannot be used; `known` lists what there is."""
 
     code = "unknown_voice"
 
-    def __init__(self, kind: str, name: str, known: tuple[str, ...]) -> None:
+    def __init__(self, kind: str, name: str, known: tuple[str, ...], reason: str = "") -> None:
         self.kind = kind
         self.name = name
         self.known = known
-        super().__init__(kind, name, known)
+        self.reason = reason
+        super().__init__(kind, name, known, reason)
 
     def __str__(self) -> str:
-        return f"no {self.kind} {self.name!r}; known: {', '.join(self.known) or 'none'}"
+        known = ", ".join(self.known) or "none"
+        if self.reason:
+            return f"{self.kind} {self.name!r} cannot be used: {self.reason}; known: {known}"
+        return f"no {self.kind} {self.name!r}; known: {known}"
 
 
 class UnsupportedFormatError(RequestError):

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from streaming.account import Account
 from streaming.events import AudioReady, Event, SegmentStarted, WordsTimed, WordTime
+from streaming.loaded_voice import LoadedVoice
 from streaming.synthesis.engine import Array, Engine, NetworkName
-from streaming.synthesis.segment import SegmentSynthesis
+from streaming.synthesis.family import Synthesis, new_synthesis
 from streaming.types import AudioChunk, Phonemes, Segment, Style
-from streaming.voices import LoadedVoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,22 @@ class Cancelled(Exception):  # noqa: N818 -- not an error
     """Ends the work and the event stream of a cancelled utterance."""
 
 
+@dataclass(slots=True)
+class Guard:
+    """Whether the utterance was cancelled: set on the event loop, read in worker threads."""
+
+    cancelled: bool = False
+
+
 class GuardedEngine:
     """The shared engine, closed to this utterance once it is cancelled.
 
     A block is several network calls; the guard ends a cancelled block after the call that runs.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, guard: Guard) -> None:
         self._engine = engine
-        self.cancelled = False  # set on the event loop, read in worker threads
+        self._guard = guard
 
     @property
     def name(self) -> str:
@@ -53,7 +60,7 @@ class GuardedEngine:
             Cancelled: The utterance was cancelled.
             SynthesisError: The runtime failed.
         """
-        if self.cancelled:
+        if self._guard.cancelled:
             raise Cancelled
         return self._engine.run(network, inputs)
 
@@ -70,7 +77,7 @@ class Speech:
         self._style = style
         self._account = account
         self._phonemes: Phonemes | None = None
-        self._synthesis: SegmentSynthesis | None = None
+        self._synthesis: Synthesis | None = None
 
     def compute(self, submitted_s: float, clock: Callable[[], float]) -> AudioChunk | None:
         """Compute the next block; the first call also runs the frontend and the encoder.
@@ -85,7 +92,7 @@ class Speech:
             self._account.stages.frontend_ms += 1000.0 * (clock() - started_s)
             if self._phonemes is None or not self._phonemes.tokens:
                 return None
-            self._synthesis = SegmentSynthesis(
+            self._synthesis = new_synthesis(
                 self._engine,
                 self._voice.manifest,
                 self._phonemes,

@@ -69,14 +69,17 @@ class Style:
     Attributes:
         speaker: A speaker name of the voice; "" is the voice's first.
         emotion: An emotion name of the voice; "" is the voice's first (neutral).
+        emotion_intensity: 0.0 to 2.0: distance from neutral (0) through the emotion as learnt (1); only for
+            voices with a neutral emotion.
         speed: Speech rate factor, 0.5 to 2.0; 2.0 halves every duration.
-        pitch: F0 factor, 0.5 to 2.0.
+        pitch: F0 factor, 0.5 to 2.0; a voice without F0 of its own approaches it as far as it learnt to.
         volume: 0 to 100, linear in amplitude; 50 leaves it as it is, above 50 peaks are soft-limited.
         seed: Seed of the position-addressed noise: same request, same samples.
     """
 
     speaker: str = ""
     emotion: str = ""
+    emotion_intensity: float = 1.0
     speed: float = 1.0
     pitch: float = 1.0
     volume: float = 50.0

@@ -14,7 +14,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from streaming.account import Account
 from streaming.errors import TextTooLongError, UnexpectedMessageError
@@ -28,23 +30,35 @@ from streaming.events import (
     WordsTimed,
     WordTime,
 )
+from streaming.loaded_voice import LoadedVoice
+from streaming.manifest import VoiceManifest
 from streaming.scheduling.workers import Workers
-from streaming.speech import Cancelled, Due, GuardedEngine, Speech
+from streaming.speech import Cancelled, Due, Guard, GuardedEngine, Speech
 from streaming.text.segmenter import Segmenter
 from streaming.types import AudioChunk, Segment, Style
-from streaming.voices import LoadedVoice
 
 __all__ = [
     "AudioReady",
     "Event",
     "Finished",
     "Flushed",
+    "PendingVoice",
     "SegmentStarted",
     "TextPolicy",
     "Utterance",
     "WordTime",
     "WordsTimed",
 ]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingVoice:
+    """A voice that is not loaded yet: what it says about itself, and how to wait for it."""
+
+    manifest: VoiceManifest
+    loaded: Callable[[], Awaitable[LoadedVoice]]
 
 
 class Utterance:
@@ -56,14 +70,14 @@ class Utterance:
 
     def __init__(
         self,
-        voice: LoadedVoice,
+        voice: LoadedVoice | PendingVoice,
         workers: Workers,
         *,
         style: Style,
         policy: TextPolicy,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Check the style; nothing is computed yet.
+        """Check the style; nothing is computed yet. A voice that is not loaded is waited for in `events`.
 
         Raises:
             UnknownVoiceError: The voice has no such speaker or emotion.
@@ -75,7 +89,7 @@ class Utterance:
         self._style = style
         self._policy = policy
         self._clock = clock
-        self._engine = GuardedEngine(voice.engine)
+        self._guard = Guard()
         self._segmenter = Segmenter(policy.segments)
         self._account = Account(voice.manifest.sample_rate, clock)
         self._due: deque[Due | Flushed] = deque()
@@ -83,12 +97,12 @@ class Utterance:
         self._unspoken_tail = False  # text came after the last flush, so the segmenter may hold some
         self._ended = False
         self._consumed = False
-        self._running: asyncio.Future[AudioChunk | None] | None = None
+        self._running: asyncio.Future[Any] | None = None
 
     @property
     def cancelled(self) -> bool:
         """Whether it was cancelled, or its event stream is over."""
-        return self._engine.cancelled
+        return self._guard.cancelled
 
     def append(self, text: str) -> None:
         """Add text, cut anywhere.
@@ -133,7 +147,7 @@ class Utterance:
 
         A network call that is running finishes in its thread; its result is dropped.
         """
-        self._engine.cancelled = True
+        self._guard.cancelled = True
         self._due.clear()
         self._wake.set()
         if self._running is not None:
@@ -153,17 +167,20 @@ class Utterance:
             UnspeakableTextError: The voice cannot pronounce a segment.
             SynthesisError: A network failed.
             OverloadedError: Too many calls wait for a worker.
+            StreamError: The voice could not be loaded.
         """
         if self._consumed:
             msg = "events() can be consumed once"
             raise RuntimeError(msg)
         self._consumed = True
         try:
+            voice = await self._loaded_voice()
+            engine = GuardedEngine(voice.engine, self._guard)
             while (due := await self._next_due()) is not None:
                 if isinstance(due, Flushed):
                     yield Flushed(due.flush_id, self._account.samples)
                     continue
-                speech = Speech(due, self._voice, self._engine, self._style, self._account)
+                speech = Speech(due, voice, engine, self._style, self._account)
                 while not speech.done:
                     for event in speech.events(await self._computed(speech)):
                         yield event
@@ -173,9 +190,15 @@ class Utterance:
         finally:
             self.cancel()
 
+    async def _loaded_voice(self) -> LoadedVoice:
+        self._stop_if_cancelled()
+        if isinstance(self._voice, PendingVoice):
+            return await self._finished(asyncio.ensure_future(self._voice.loaded()))
+        return self._voice
+
     async def _next_due(self) -> Due | Flushed | None:
         """Wait for the next thing to do; None when the text has ended and all is done."""
-        while not self._engine.cancelled:
+        while not self._guard.cancelled:
             if self._due:
                 return self._due.popleft()
             if self._ended:
@@ -192,11 +215,16 @@ class Utterance:
     async def _computed(self, speech: Speech) -> AudioChunk | None:
         """Have the next block of a segment computed by a worker."""
         self._stop_if_cancelled()
-        self._running = self._workers.submit(
-            self._account.deadline_s(), speech.compute, self._clock(), self._clock
+        deadline_s = self._account.deadline_s()
+        return await self._finished(
+            self._workers.submit(deadline_s, speech.compute, self._clock(), self._clock)
         )
+
+    async def _finished(self, running: asyncio.Future[Result]) -> Result:
+        """Wait for work that `cancel` drops."""
+        self._running = running
         try:
-            chunk = await self._running
+            result = await running
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or not task.cancelling():  # then it was cancel(), not our consumer's end
@@ -204,11 +232,11 @@ class Utterance:
             raise
         finally:
             self._running = None
-        self._stop_if_cancelled()  # between the end of the call and this task's turn
-        return chunk
+        self._stop_if_cancelled()  # between the end of the work and this task's turn
+        return result
 
     def _stop_if_cancelled(self) -> None:
-        if self._engine.cancelled:
+        if self._guard.cancelled:
             raise Cancelled
 
     def _soft_flush_in_s(self) -> float | None:
@@ -228,7 +256,7 @@ class Utterance:
             self._wake.set()
 
     def _refuse_if_over(self, action: str) -> None:
-        if self._ended or self._engine.cancelled:
-            state = "was cancelled" if self._engine.cancelled else "has ended"
+        if self._ended or self._guard.cancelled:
+            state = "was cancelled" if self._guard.cancelled else "has ended"
             msg = f"{action} is not allowed: the utterance {state}"
             raise UnexpectedMessageError(msg)

@@ -18,6 +18,12 @@ settings.register_profile("zhiyin", deadline=None, derandomize=True, print_blob=
 settings.load_profile("zhiyin")
 
 
+@pytest.fixture(autouse=True)
+def no_voices_of_this_user(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the voices that somebody imported on this machine out of the tests."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "no-user-data"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if TRAINING_TESTS in item.path.parents:

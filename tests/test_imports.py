@@ -16,6 +16,7 @@ FILES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT 
 TEST_FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py"))
 
 VALUES = {"streaming.types", "streaming.errors"}
+MANIFESTS = {"streaming.manifest", "streaming.sambert_manifest", "streaming.piper_manifest"}
 
 # Layer -> our modules it may import besides its own. The longest matching layer decides.
 ALLOWED: dict[str, set[str]] = {
@@ -24,26 +25,40 @@ ALLOWED: dict[str, set[str]] = {
     "streaming.errors": set(),
     "streaming.audio": VALUES,
     "streaming.text": VALUES,
-    "streaming.voice": VALUES,
-    "streaming.synthesis": VALUES | {"streaming.voice"},
-    "streaming.engines": VALUES | {"streaming.voice", "streaming.synthesis"},
+    "streaming.manifest": VALUES,
+    "streaming.sambert_manifest": VALUES | {"streaming.manifest"},
+    "streaming.piper_manifest": VALUES | {"streaming.manifest"},
+    "streaming.voice": VALUES | MANIFESTS,
+    "streaming.bundles": VALUES | {"streaming.manifest", "streaming.voice"},
+    "streaming.synthesis": VALUES | MANIFESTS,
+    "streaming.engines": VALUES | MANIFESTS | {"streaming.synthesis"},
     "streaming.scheduling": VALUES | {"streaming.synthesis"},
+    "streaming.frontends": VALUES | MANIFESTS | {"streaming.text"},
+    "streaming.loaded_voice": VALUES
+    | MANIFESTS
+    | {"streaming.voice", "streaming.frontends", "streaming.synthesis", "streaming.engines"},
     "streaming.voices": VALUES
-    | {"streaming.voice", "streaming.text", "streaming.synthesis", "streaming.engines"},
+    | MANIFESTS
+    | {"streaming.voice", "streaming.bundles", "streaming.loaded_voice", "streaming.engines"},
     "streaming.events": VALUES | {"streaming.text.segmenter"},
     "streaming.account": VALUES,
     "streaming.speech": VALUES
-    | {"streaming.events", "streaming.account", "streaming.voices", "streaming.synthesis"},
+    | {"streaming.events", "streaming.account", "streaming.loaded_voice", "streaming.synthesis"},
     "streaming.utterance": VALUES
-    | {"streaming.voice", "streaming.voices", "streaming.events", "streaming.account", "streaming.speech"}
+    | {"streaming.manifest"}
+    | {"streaming.loaded_voice", "streaming.events", "streaming.account", "streaming.speech"}
     | {"streaming.text", "streaming.synthesis", "streaming.scheduling"},
     "server": {"streaming"},
     # `zhiyin say` is the client's command under the same name.
     "server.cli": {"server", "streaming", "clients.python"},
+    # `zhiyin voices import` is training's importer under the same name; torch loads when it is used.
+    "server.import_command": VALUES
+    | {"server.voice_folders", "training.import_voice", "training.imported_manifest"},
     "clients": set(),
     "training": VALUES
-    | {"streaming.text", "streaming.audio", "streaming.voice", "streaming.voices"}
-    | {"streaming.synthesis", "streaming.engines"},
+    | MANIFESTS
+    | {"streaming.text", "streaming.audio", "streaming.voice", "streaming.frontends"}
+    | {"streaming.loaded_voice", "streaming.synthesis", "streaming.engines"},
     "benchmarks": {"streaming", "server", "clients", "training"},
 }
 
@@ -51,14 +66,15 @@ ALLOWED: dict[str, set[str]] = {
 HOMES: dict[str, set[str]] = {
     "torch": {"training", "benchmarks"},
     "onnx": {"training"},
-    "espeakng_loader": {"training"},
+    "espeakng_loader": {"training", "streaming.text.espeak"},
     "librosa": {"training"},
     "matplotlib": {"training", "benchmarks"},
     "pyworld": {"training"},
     "scipy": {"training", "benchmarks"},
     "soundfile": {"training"},
     "tqdm": {"training"},
-    "onnxruntime": {"streaming.engines.onnx", "training.export"},  # export checks each graph by itself
+    # Export checks each graph by itself; quantising is a part of the wheel that runs no network.
+    "onnxruntime": {"streaming.engines.onnx", "training.export", "training.piper_check", "training.quantise"},
     "openvino": {"streaming.engines.openvino"},
     "tensorrt": {"streaming.engines.tensorrt"},
     "pycuda": {"streaming.engines.tensorrt"},
@@ -68,6 +84,7 @@ HOMES: dict[str, set[str]] = {
     "soxr": {"training"},
     "aiohttp": {"server"},
     "uvloop": {"server"},
+    "platformdirs": {"server"},
     "pydantic_settings": {"server"},
     "websockets": {"clients", "benchmarks"},
     "sounddevice": {"clients"},
@@ -81,8 +98,11 @@ FORBIDDEN: dict[str, set[str]] = {
     "streaming.types": NETWORK | CONCURRENCY,
     "streaming.errors": NETWORK | CONCURRENCY,
     "streaming.text": NETWORK | CONCURRENCY,
+    "streaming.text.espeak": NETWORK | CONCURRENCY - {"threading"},  # one library, one lock
     "streaming.audio": NETWORK | CONCURRENCY,
+    "streaming.manifest": NETWORK | CONCURRENCY,
     "streaming.voice": NETWORK | CONCURRENCY,
+    "streaming.bundles": NETWORK | CONCURRENCY,
     "streaming.synthesis": NETWORK | CONCURRENCY,
     "streaming.engines": NETWORK | {"asyncio"},
 }

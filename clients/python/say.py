@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--voice")
     parser.add_argument("--speaker")
     parser.add_argument("--emotion")
+    parser.add_argument("--emotion-intensity", type=float, help="0 (neutral) to 2; 1 is as learnt")
     parser.add_argument("--speed", type=float, help="0.5 to 2")
     parser.add_argument("--pitch", type=float, help="0.5 to 2")
     parser.add_argument("--volume", type=float, help="0 to 100; 50 is normal")
@@ -114,6 +115,7 @@ async def _say(parsed: argparse.Namespace) -> Report:
         voice=parsed.voice,
         speaker=parsed.speaker,
         emotion=parsed.emotion,
+        emotion_intensity=parsed.emotion_intensity,
         speed=parsed.speed,
         pitch=parsed.pitch,
         volume=parsed.volume,

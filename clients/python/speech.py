@@ -45,6 +45,7 @@ class SpeakOptions:
     voice: str | None = None
     speaker: str | None = None
     emotion: str | None = None
+    emotion_intensity: float | None = None
     language: str | None = None
     speed: float | None = None
     pitch: float | None = None

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streaming.errors import SynthesisError
+from streaming.sambert_manifest import AcousticSizes, SambertManifest, VocoderSizes
 from streaming.synthesis.engine import Array, NetworkName
-from streaming.voice import AcousticSizes, VocoderSizes, VoiceManifest
 
 SAMPLE_RATE = 16_000
 HOP_LENGTH = 200
@@ -29,13 +29,15 @@ DELAY_FRAMES = 12
 N_FEATURES = 2  # phoneme code, amplitude
 CODE_STEP = 16.0  # distance of two phoneme codes: far more than the position code adds
 BREAK_IDS = range(140, 144)  # #1 to #4 in the PinYin inventory: silence
+NEUTRAL_ID = 1
+LOWEST_HZ, CODE_HZ = 120.0, 8.0  # of code 0, and of one step: 120 Hz to 760 Hz
 HISTORY_GAIN = 0.02  # share of the decoder's history in the amplitude
 MAX_LOGGED_CALLS = 100_000  # beyond any test; a demonstration server runs for weeks
 
 
-def fake_manifest(name: str = "fake", *, block_frames: tuple[int, ...] = (4, 8, 16)) -> VoiceManifest:
+def fake_manifest(name: str = "fake", *, block_frames: tuple[int, ...] = (4, 8, 16)) -> SambertManifest:
     """Return the manifest of the fake voice: 16 kHz, two speakers, three emotions."""
-    return VoiceManifest(
+    return SambertManifest(
         name=name,
         description="A sine per phoneme, for tests and demonstrations",
         languages=("zh-CN", "en-US"),
@@ -43,7 +45,7 @@ def fake_manifest(name: str = "fake", *, block_frames: tuple[int, ...] = (4, 8, 
         hop_length=HOP_LENGTH,
         n_mels=N_FEATURES,
         speakers=("sine", "low-sine"),
-        emotions={"neutral": 1, "happy": 5, "sad": 6},
+        emotions={"neutral": NEUTRAL_ID, "happy": 5, "sad": 6},
         acoustic=AcousticSizes(
             text_width=2,
             speaker_width=1,
@@ -56,6 +58,7 @@ def fake_manifest(name: str = "fake", *, block_frames: tuple[int, ...] = (4, 8, 
             postnet_state_size=DELAY_FRAMES * N_FEATURES,
             postnet_delay_frames=DELAY_FRAMES,
         ),
+        pitch_mean_over_std=1.0,  # the predicted pitch is 0, so a factor q shifts it to q - 1
         vocoder=VocoderSizes(kind="plain", state_size=1),
         block_frames=block_frames,
         licence="Apache-2.0",
@@ -110,8 +113,12 @@ class FakeEngine:
 def _encoder(inputs: Mapping[str, Array]) -> dict[str, Array]:
     phone, tone = inputs["ling"][..., 0], inputs["ling"][..., 1]
     silent = (phone >= BREAK_IDS.start) & (phone < BREAK_IDS.stop)
-    amplitude = np.where(silent, 0.0, 0.5 - 0.02 * inputs["emotion"])
-    code = phone % 40 + 40 * (inputs["speaker"] == 0)
+    emotion = NEUTRAL_ID + inputs["emotion_intensity"][:, None] * (inputs["emotion"] - NEUTRAL_ID)
+    amplitude = np.where(silent, 0.0, 0.5 - 0.02 * emotion)
+    predicted = np.zeros(phone.shape, np.float32)
+    pitch = predicted * inputs["pitch_scale"][:, None] + inputs["pitch_shift"][:, None]
+    frequency_hz = (LOWEST_HZ + CODE_HZ * (phone % 40 + 40 * (inputs["speaker"] == 0))) * (1.0 + pitch)
+    code = np.round((frequency_hz - LOWEST_HZ) / CODE_HZ)
     frames = np.where(silent, np.where(phone == BREAK_IDS.stop - 1, 6, 0), 4 + (phone + tone) % 5)
     width_one = np.zeros((*phone.shape, 1), np.float32)
     return {
@@ -119,7 +126,7 @@ def _encoder(inputs: Mapping[str, Array]) -> dict[str, Array]:
         "spk": width_one,
         "emo": width_one,
         "log_durations": np.log1p(frames).astype(np.float32),
-        "pitch": np.zeros(phone.shape, np.float32),
+        "pitch": pitch.astype(np.float32),
         "energy": np.zeros(phone.shape, np.float32),
     }
 
@@ -156,7 +163,7 @@ def _postnet(inputs: Mapping[str, Array]) -> dict[str, Array]:
 
 def _vocoder(inputs: Mapping[str, Array]) -> dict[str, Array]:
     code, amplitude = inputs["mel"][..., 0], inputs["mel"][..., 1]
-    frequency_hz = np.repeat(120.0 + 8.0 * code, HOP_LENGTH, axis=1)  # 120 Hz to 760 Hz
+    frequency_hz = np.repeat(LOWEST_HZ + CODE_HZ * code, HOP_LENGTH, axis=1)
     cycles = inputs["state"][:, :1] + np.cumsum(frequency_hz / SAMPLE_RATE, axis=1)
     audio = np.repeat(amplitude, HOP_LENGTH, axis=1) * np.sin(2.0 * np.pi * cycles)
     return {"audio": audio.astype(np.float32), "state": np.mod(cycles[:, -1:], 1.0).astype(np.float32)}

@@ -18,8 +18,8 @@ import numpy as np
 import onnxruntime
 
 from streaming.errors import SynthesisError, VoiceBundleError
+from streaming.manifest import VoiceManifest
 from streaming.synthesis.engine import Array, NetworkName
-from streaming.voice import NETWORK_NAMES, VoiceManifest
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class OnnxEngine:
         self._name = f"onnx-cpu-{precision}"
         self._sessions = {
             network: _load_session(folder / manifest.network_file(network, precision))
-            for network in NETWORK_NAMES
+            for network in manifest.network_names
         }
         self._output_names = {
             network: [output.name.removesuffix(OUTPUT_SUFFIX) for output in session.get_outputs()]

@@ -11,12 +11,12 @@ from __future__ import annotations
 import numpy as np
 
 from streaming.errors import SynthesisError
+from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.durations import DurationPlan, plan_durations
-from streaming.synthesis.engine import Engine
+from streaming.synthesis.engine import Array, Engine
 from streaming.synthesis.grid import BlockPlan
 from streaming.synthesis.regulator import memory_rows
-from streaming.types import FloatArray, MelChunk, Phonemes, Style
-from streaming.voice import VoiceManifest
+from streaming.types import FloatArray, IntArray, MelChunk, Phonemes, Style
 
 MASKED = np.float32(-np.inf)  # additive attention mask of an unused slot
 
@@ -27,7 +27,7 @@ class AcousticStream:
     Not thread-safe; the blocks must be asked for in order. Blocking: run it in a worker thread.
     """
 
-    def __init__(self, engine: Engine, voice: VoiceManifest, phonemes: Phonemes, style: Style) -> None:
+    def __init__(self, engine: Engine, voice: SambertManifest, phonemes: Phonemes, style: Style) -> None:
         self._engine = engine
         self._voice = voice
         self._sizes = voice.acoustic
@@ -52,25 +52,17 @@ class AcousticStream:
         Raises:
             SynthesisError: The runtime failed or a duration is not a number.
         """
-        ids = self._phonemes.ids.astype(np.int64, copy=False)[None]
-        n_tokens = ids.shape[1]
-        encoded = self._engine.run(
-            "encoder",
-            {
-                "ling": ids,
-                "emotion": np.full((1, n_tokens), self._voice.emotion_id(self._style.emotion), np.int64),
-                "speaker": np.full((1, n_tokens), self._voice.speaker_id(self._style.speaker), np.int64),
-            },
-        )
+        encoded = self._engine.run("encoder", encoder_inputs(self._voice, self._phonemes.ids, self._style))
         sizes = self._sizes
         plan = plan_durations(
             np.asarray(encoded["log_durations"][0], np.float32),
             speed=self._style.speed,
             outputs_per_step=sizes.outputs_per_step,
             window_buckets=sizes.window_buckets,
+            token=np.asarray(encoded["token"][0], np.int64) if sizes.inserts_tokens else None,
         )
         text, speaker, emotion = (np.asarray(encoded[name][0], np.float32) for name in ("aug", "spk", "emo"))
-        self._rows = memory_rows(text, speaker, emotion, plan.token_frames, sizes.outputs_per_step)
+        self._rows = memory_rows(text, speaker, emotion, plan.row_frames, sizes.outputs_per_step)
         self._plan = plan
         if plan.n_frames:
             self._prepare_windows(plan)
@@ -157,3 +149,21 @@ class AcousticStream:
         mem_mask = np.where(slots <= ahead, np.float32(0.0), MASKED)
         self_mask = np.where(plan.window - 1 - slots <= back, np.float32(0.0), MASKED)
         return mem_mask[None], self_mask[None]
+
+
+def encoder_inputs(voice: SambertManifest, ids: IntArray, style: Style) -> dict[str, Array]:
+    """Build the inputs of the `encoder` network for the ids [n_tokens, columns] of one segment.
+
+    A voice with F0 rows changes F0 itself, in the vocoder. Elsewhere the factor q acts on the predicted
+    pitch, which is normalised: (q f0 - mean) / std = q (f0 - mean) / std + (q - 1) mean / std.
+    """
+    factor = 1.0 if voice.f0 else style.pitch
+    shape = (1, len(ids))
+    return {
+        "ling": ids.astype(np.int64, copy=False)[None],
+        "emotion": np.full(shape, voice.emotion_id(style.emotion), np.int64),
+        "speaker": np.full(shape, voice.speaker_id(style.speaker), np.int64),
+        "emotion_intensity": np.array([style.emotion_intensity], np.float32),
+        "pitch_scale": np.array([factor], np.float32),
+        "pitch_shift": np.array([(factor - 1.0) * voice.pitch_mean_over_std], np.float32),
+    }

@@ -5,20 +5,31 @@ tensors go in and come out of every call, so one engine serves any number of str
 
 The networks of every voice, whatever the runtime (B = batch, all float32 unless said otherwise):
 
-encoder   ling int64 [B,N,4], emotion int64 [B,N], speaker int64 [B,N]
-          -> aug [B,N,p], spk [B,N,s], emo [B,N,e], log_durations [B,N], pitch [B,N], energy [B,N]
+encoder   ling int64 [B,N,4] ([B,N,1] where the voice reads bytes), emotion int64 [B,N],
+          speaker int64 [B,N], emotion_intensity [B], pitch_scale [B], pitch_shift [B]
+          -> aug [B,N,p], spk [B,N,s], emo [B,N,e], log_durations [B,N], pitch [B,N], energy [B,N];
+          a voice that fills pauses itself takes B = 1 and returns N' >= N rows of each, and
+          token int64 [B,N']: the token of each row, -1 in a filled pause
 memory    rows [B,M,D]  ->  mem_k [B,L,H,M,dh], mem_v [B,L,H,M,dh]
 decoder   prev [B,F], row [B,D], mem_k [B,L,H,W,dh], mem_v [B,L,H,W,dh], mem_mask [B,W],
           self_k [B,L,H,W,dh], self_v [B,L,H,W,dh], self_mask [B,W]
           -> frames [B,r,F], self_k, self_v (shifted by one slot; the newest is the last)
 postnet   frames [B,T,F], start int64 [B], length int64 [B], state [B,Sp]
           -> frames [B,T,F] (delayed by 12), state [B,Sp]
-vocoder   mel [B,T,n_mels], excitation [B,E,T*hop], f0 [B,T,2] (log F0 and U/V; only where the
-          voice's vocoder asks for it), state [B,Sv]  ->  audio [B,T*hop], state [B,Sv]
+vocoder   mel [B,T,n_mels], excitation [B,E,T*hop] (not of kind `plain`), f0 [B,T,2] (log F0 and U/V;
+          takes_f0), edges int64 [2] (takes_edges), state [B,Sv]  ->  audio [B,T*hop], state [B,Sv]
+
+The controls of the encoder change nothing at intensity 1, scale 1, shift 0. The emotion row becomes
+neutral + intensity * (row - neutral); `pitch` is scale * predicted + shift, in the units of the predictor
+(normalised by mean and standard deviation), and is what the sentence is spoken with.
 
 The decoder attends to its own window after the shift, so the last slot of self_mask is always open;
 slot i of the memory window is the row of the present step + i. Postnet frame i of a call is frame
 start + i - 12 of the segment; contexts outside [0, length) count as zero. States start as zeros.
+
+A vocoder that looks ahead by A frames and takes no edges returns audio that is A frames late, and is fed A
+frames more at the end. Edges say whether the call is the first and the last of the segment (0 or 1, the
+same for all rows): the first then returns A frames less, the last A frames more, and all frames are real.
 
 W is the window bucket of the voice (number of slots, at least the segment's band width + 1);
 masks are additive: 0 where a slot is used, -inf where it is not.
@@ -32,7 +43,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.voice import NetworkName
+from streaming.manifest import NetworkName
 
 __all__ = ["Array", "Engine", "NetworkName"]
 

@@ -17,9 +17,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.sambert_manifest import F0Rows, SambertManifest
 from streaming.synthesis.noise import normal_noise, stream_key, uniform_noise
 from streaming.types import FloatArray
-from streaming.voice import F0Rows, VoiceManifest
 
 DoubleArray = NDArray[np.float64]
 
@@ -217,7 +217,7 @@ class NsfExcitation:
         return nsf_excitation(phase, self._initial_phase, noise, np.repeat(pitch.voiced, self._hop_length))
 
 
-def make_excitation(voice: VoiceManifest, seed: int) -> Excitation:
+def make_excitation(voice: SambertManifest, seed: int) -> Excitation:
     """Return a fresh excitation for one segment, of the kind that the voice's vocoder takes."""
     match voice.vocoder.kind:
         case "plain":

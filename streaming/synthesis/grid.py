@@ -22,7 +22,7 @@ class BlockPlan:
 
     Attributes:
         start_frame: First frame that the vocoder takes in this block.
-        end_frame: One past its last frame; frames at and beyond T are padding.
+        end_frame: One past its last frame; frames at and beyond T are padding, or left out.
         start_step: First decoder step that the block needs and no block before it needed.
         end_step: One past its last decoder step; steps at and beyond M are zero frames.
     """
@@ -41,13 +41,13 @@ class Grid:
         block_frames: Frames of the first vocoder blocks; the last value repeats.
         outputs_per_step: r, frames per decoder step.
         postnet_delay_frames: A postnet frame comes out this many frames after it went in.
-        lookahead_frames: Frames the vocoder needs after a frame before its samples come out.
+        flush_frames: Frames beyond T that the vocoder must be fed before its last samples come out.
     """
 
     block_frames: tuple[int, ...]
     outputs_per_step: int
     postnet_delay_frames: int
-    lookahead_frames: int
+    flush_frames: int
 
     def border(self, index: int) -> int:
         """First frame of block `index`."""
@@ -76,7 +76,7 @@ class Grid:
         """Blocks until all samples of `n_frames` frames are out; 0 for no frames."""
         if n_frames == 0:
             return 0
-        needed = n_frames + self.lookahead_frames
+        needed = n_frames + self.flush_frames
         index = 1
         while self.border(index) < needed:
             index += 1

@@ -13,24 +13,22 @@ from collections.abc import Callable
 
 import numpy as np
 
+from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.acoustic import AcousticStream
 from streaming.synthesis.engine import Engine
 from streaming.synthesis.grid import Grid
 from streaming.synthesis.vocoder import VocoderStream
-from streaming.types import AudioChunk, FloatArray, IntArray, Phonemes, StageTimes, Style
-from streaming.voice import VoiceManifest
-
-NORMAL_VOLUME = 50.0  # Style.volume that leaves the amplitude as it is
-KNEE = np.float32(0.8)  # -1.9 dB of full scale: speech is rarely above, and is bent there, not cut
+from streaming.synthesis.volume import with_volume
+from streaming.types import AudioChunk, IntArray, Phonemes, StageTimes, Style
 
 
-def grid_of(voice: VoiceManifest) -> Grid:
+def grid_of(voice: SambertManifest) -> Grid:
     """Return the grid that a voice's manifest defines."""
     return Grid(
         block_frames=voice.block_frames,
         outputs_per_step=voice.acoustic.outputs_per_step,
         postnet_delay_frames=voice.acoustic.postnet_delay_frames,
-        lookahead_frames=voice.vocoder.lookahead_frames,
+        flush_frames=0 if voice.vocoder.takes_edges else voice.vocoder.lookahead_frames,
     )
 
 
@@ -44,7 +42,7 @@ class SegmentSynthesis:
     def __init__(
         self,
         engine: Engine,
-        voice: VoiceManifest,
+        voice: SambertManifest,
         phonemes: Phonemes,
         style: Style,
         *,
@@ -110,7 +108,7 @@ class SegmentSynthesis:
         chunk = vocoder.block(plan)
         self.times.decoder_ms += 1000.0 * (decoded - started)
         self.times.vocoder_ms += 1000.0 * (self._clock() - decoded)
-        return AudioChunk(self._with_volume(chunk.samples), chunk.start_sample, chunk.last)
+        return AudioChunk(with_volume(chunk.samples, self._style.volume), chunk.start_sample, chunk.last)
 
     def _encode(self) -> VocoderStream:
         started = self._clock()
@@ -119,27 +117,3 @@ class SegmentSynthesis:
         self._n_blocks = max(self._grid.n_blocks(plan.n_frames), 1)  # no frames: one empty chunk
         self._vocoder = VocoderStream(self._engine, self._voice, self._style, plan.n_frames)
         return self._vocoder
-
-    def _with_volume(self, samples: FloatArray) -> FloatArray:
-        gain = np.float32(self._style.volume / NORMAL_VOLUME)  # a gain of 1 changes no bit
-        if gain <= 1.0:
-            # Every vocoder ends in a bound of its own (tanh, or the limiter of the embedded one): at normal
-            # volume the network's samples are the voice's samples.
-            return np.asarray(np.clip(samples * gain, -1.0, 1.0), np.float32)
-        return soft_limited(samples * gain)
-
-
-def soft_limited(samples: FloatArray) -> FloatArray:
-    """Return audio [n_samples] within [-1, 1]: unchanged up to KNEE, above it bent by a tanh.
-
-    A sample depends on nothing but itself, so streamed == offline. Clipping would be heard as clicks
-    where the volume is raised; the curve and its slope are continuous.
-    """
-    over = np.abs(samples) > KNEE
-    if not over.any():
-        return np.asarray(samples, np.float32)
-    limited = np.array(samples, np.float32)
-    loud = limited[over]
-    room = np.float32(1.0) - KNEE
-    limited[over] = np.copysign(KNEE + room * np.tanh((np.abs(loud) - KNEE) / room), loud)
-    return limited

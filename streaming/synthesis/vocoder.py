@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from streaming.errors import SynthesisError
+from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.engine import Array, Engine
 from streaming.synthesis.excitation import Pitch, make_excitation, pitch_of_frames
 from streaming.synthesis.grid import BlockPlan
 from streaming.types import AudioChunk, FloatArray, MelChunk, Style
-from streaming.voice import VoiceManifest
 
 
 class VocoderStream:
@@ -24,7 +24,7 @@ class VocoderStream:
     Not thread-safe; the blocks must be asked for in order. Blocking: run it in a worker thread.
     """
 
-    def __init__(self, engine: Engine, voice: VoiceManifest, style: Style, n_frames: int) -> None:
+    def __init__(self, engine: Engine, voice: SambertManifest, style: Style, n_frames: int) -> None:
         self._engine = engine
         self._voice = voice
         self._pitch_factor = style.pitch
@@ -43,22 +43,28 @@ class VocoderStream:
     def block(self, plan: BlockPlan) -> AudioChunk:
         """Run one block; its frames in [0, T) must have been pushed.
 
-        Frames beyond T repeat the last one: they only fill the look-ahead and the fixed shape. The
-        samples of the look-ahead at the start and those beyond T * hop_length are cut off.
+        A vocoder that takes edges gets the frames of the segment alone and returns its samples alone. Any
+        other gets frames beyond T, which repeat the last one: they only fill the look-ahead and the fixed
+        shape. The samples of the look-ahead at the start and those beyond T * hop_length are cut off.
 
         Raises:
             SynthesisError: The runtime failed or a sample is not a number.
         """
-        hop, lookahead = self._voice.hop_length, self._voice.vocoder.lookahead_frames
-        frames = self._take(plan)
-        audio = self._run(frames)
+        hop, sizes = self._voice.hop_length, self._voice.vocoder
+        audio = self._run(self._take(plan), plan)
         if not np.isfinite(audio).all():
             msg = f"the vocoder returned values that are not finite at frame {plan.start_frame}"
             raise SynthesisError(msg)
-        start_frame = plan.start_frame - lookahead
-        end_frame = min(plan.end_frame - lookahead, self._n_frames)
-        samples = audio[max(-start_frame, 0) * hop : (end_frame - start_frame) * hop]
-        return AudioChunk(samples, max(start_frame, 0) * hop, last=end_frame == self._n_frames)
+        late_start = plan.start_frame - sizes.lookahead_frames
+        start_frame = max(late_start, 0)
+        if sizes.takes_edges:
+            return AudioChunk(audio, start_frame * hop, last=self._is_last(plan))
+        end_frame = min(plan.end_frame - sizes.lookahead_frames, self._n_frames)
+        samples = audio[(start_frame - late_start) * hop : (end_frame - late_start) * hop]
+        return AudioChunk(samples, start_frame * hop, last=end_frame == self._n_frames)
+
+    def _is_last(self, plan: BlockPlan) -> bool:
+        return plan.end_frame >= self._n_frames
 
     def _take(self, plan: BlockPlan) -> FloatArray:
         wanted = plan.end_frame - plan.start_frame
@@ -67,9 +73,11 @@ class VocoderStream:
             msg = f"block {plan} needs {real} frames, {self._waiting.shape[0]} were pushed"
             raise RuntimeError(msg)
         frames, self._waiting = self._waiting[:real], self._waiting[real:]
+        if self._voice.vocoder.takes_edges:
+            return frames
         return np.concatenate([frames, np.repeat(self._last, wanted - real, axis=0)])
 
-    def _run(self, frames: FloatArray) -> FloatArray:
+    def _run(self, frames: FloatArray, plan: BlockPlan) -> FloatArray:
         voice = self._voice
         pitch = self._pitch(frames)
         inputs: dict[str, Array] = {
@@ -80,6 +88,8 @@ class VocoderStream:
             inputs["excitation"] = self._excitation.push(pitch)[None]
         if voice.vocoder.takes_f0:
             inputs["f0"] = np.stack([np.log(pitch.f0_hz), pitch.voiced], axis=1).astype(np.float32)[None]
+        if voice.vocoder.takes_edges:
+            inputs["edges"] = np.array([plan.start_frame == 0, self._is_last(plan)], np.int64)
         out = self._engine.run("vocoder", inputs)
         self._state = np.asarray(out["state"], np.float32)
         return np.asarray(out["audio"][0], np.float32)

@@ -23,9 +23,10 @@ from server.config import LimitConfig, ServerConfig
 from server.native import NativeEndpoint
 from server.serving import shut_down
 from streaming.engines.fake import FakeEngine
+from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.workers import Workers
 from streaming.synthesis.engine import NetworkName
-from streaming.voices import LoadedVoice, VoiceLibrary
+from streaming.voices import VoiceLibrary
 from tests.streaming.doubles import fake_voice
 
 SUBPROTOCOLS = ("tts.v1.json", "tts.v1.msgpack")
@@ -33,15 +34,11 @@ LONG_TEXT = "今天天气很好我们去公园散步吧。" * 40  # minutes of s
 Message = dict[str, Any]
 
 
-class OneVoice(VoiceLibrary):
-    """The fake voice on an engine that the test holds in its hand."""
-
-    def __init__(self, voice: LoadedVoice) -> None:
-        super().__init__((), engine="fake")
-        self._voice = voice
-
-    def get(self, name: str = "") -> LoadedVoice:
-        return super().get(name) if name not in ("", *self.names) else self._voice
+def one_voice(voice: LoadedVoice) -> VoiceLibrary:
+    """The fake voice on an engine that the test holds in its hand, loaded."""
+    library = VoiceLibrary((), engine="fake", load=lambda folder, engine, precision: voice)
+    library.get()
+    return library
 
 
 @dataclass
@@ -78,10 +75,13 @@ def limits(**values: Any) -> ServerConfig:
 
 @asynccontextmanager
 async def running(
-    config: ServerConfig | None = None, engine: FakeEngine | None = None, n_threads: int = 2
+    config: ServerConfig | None = None,
+    engine: FakeEngine | None = None,
+    n_threads: int = 2,
+    library: VoiceLibrary | None = None,
 ) -> AsyncIterator[Server]:
     engine = engine or FakeEngine()
-    backend = Backend(config or limits(), OneVoice(fake_voice(engine)), Workers(n_threads))
+    backend = Backend(config or limits(), library or one_voice(fake_voice(engine)), Workers(n_threads))
     app = build_app(backend)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()

@@ -27,22 +27,6 @@ async def test_health_tells_version_voices_and_connections() -> None:
     assert body["uptime_s"] >= 0
 
 
-async def test_voices_are_listed_with_what_they_offer() -> None:
-    async with running() as server:
-        status, body = await get(server, "/v1/voices")
-    assert status == 200
-    (voice,) = body["voices"]
-    assert voice["name"] == "fake"
-    assert voice["default"] is True
-    assert (voice["speakers"], voice["emotions"]) == (["sine", "low-sine"], ["neutral", "happy", "sad"])
-    assert (voice["languages"], voice["sample_rate"], voice["licence"]) == (
-        ["zh-CN", "en-US"],
-        16000,
-        "Apache-2.0",
-    )
-    assert voice["description"]
-
-
 async def test_voices_need_the_token_if_there_is_one() -> None:
     config = ServerConfig(auth=AuthConfig(tokens=("right",)))  # type: ignore[arg-type]
     async with running(config) as server:
@@ -58,6 +42,7 @@ async def test_the_front_page_says_what_to_try() -> None:
     assert status == 200
     assert "zhiyin say" in body
     assert f"ws://127.0.0.1:{server.port}/v1/stream" in body
+    assert "POST /v1/voices/reload" in body
 
 
 async def test_ready_while_another_connection_would_be_taken() -> None:

@@ -28,6 +28,7 @@ def test_defaults_are_those_of_the_protocol() -> None:
     message = parse_message({"type": "open", "ctx": 1})
     assert isinstance(message, Open)
     assert (message.format, message.rate, message.speed, message.volume) == ("pcm_s16le", 24000, 1.0, 50.0)
+    assert (message.emotion_intensity, message.pitch) == (1.0, 1.0)
     assert (message.text, message.end, message.words, message.replaces) == ("", False, False, [])
     assert (message.window_ms, message.max_delay_ms) == (None, None)  # the server's own
 
@@ -70,6 +71,8 @@ def test_cancel_takes_a_number_or_a_star() -> None:
         ({"type": "open", "ctx": 1, "speed": "fast"}, 1, ["speed", "'fast'", "number"]),
         ({"type": "open", "ctx": 1, "speed": 9}, 1, ["speed", "9", "2"]),
         ({"type": "open", "ctx": 1, "speed": float("nan")}, 1, ["speed", "nan"]),
+        ({"type": "open", "ctx": 1, "emotion_intensity": -0.5}, 1, ["emotion_intensity", "-0.5", "0"]),
+        ({"type": "open", "ctx": 1, "emotion_intensity": 2.1}, 1, ["emotion_intensity", "2.1", "2"]),
         ({"type": "open", "ctx": 1, "volume": -1}, 1, ["volume", "-1", "0"]),
         ({"type": "open", "ctx": 1, "words": 1}, 1, ["words", "1", "boolean"]),
         ({"type": "open", "ctx": 1, "voice": 3}, 1, ["voice", "3", "string"]),

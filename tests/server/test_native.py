@@ -27,7 +27,8 @@ BAD = [
     ({"type": "open", "ctx": 1, "speed": "fast"}, "bad_request", True),
     ({"type": "open", "ctx": 1, "speed": 5}, "bad_request", True),
     ({"type": "open", "ctx": 1, "volume": -1}, "bad_request", True),
-    ({"type": "open", "ctx": 1, "pitch": 1.5}, "bad_request", True),  # the fake voice has no F0 to change
+    ({"type": "open", "ctx": 1, "pitch": 3}, "bad_request", True),
+    ({"type": "open", "ctx": 1, "emotion_intensity": 2.5}, "bad_request", True),
     ({"type": "open", "ctx": 1, "language": "fr"}, "bad_request", True),
     ({"type": "open", "ctx": 1, "voice": "nobody"}, "unknown_voice", True),
     ({"type": "open", "ctx": 1, "model": "nothing"}, "unknown_voice", True),

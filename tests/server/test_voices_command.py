@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from server import voices_command
 from server.config import ServerConfig, VoiceConfig
-from server.voices_command import list_voices, show_voice
-from streaming.errors import UnknownVoiceError
+from server.voices_command import (
+    list_voices,
+    removable_folder,
+    remove_folder,
+    show_voice,
+    verify_voices,
+)
+from streaming.errors import ConfigError, UnknownVoiceError, VoiceBundleError
+from tests.streaming.doubles import VOICES, write_bundle
 
 FAKE = ServerConfig(voice=VoiceConfig(engine="fake"))
 
@@ -41,3 +50,93 @@ def test_show_prints_the_manifest_as_yaml() -> None:
 def test_showing_an_unknown_voice_names_the_known() -> None:
     with pytest.raises(UnknownVoiceError, match="no voice 'x'; known: fake"):
         show_voice(FAKE, "x")
+
+
+def only(folder: Path) -> ServerConfig:
+    return ServerConfig(voice=VoiceConfig(embedded=False, folders=(folder,)))
+
+
+def test_showing_a_broken_voice_says_why(tmp_path: Path) -> None:
+    (write_bundle(tmp_path, "cracked") / "voice.yaml").write_text("format: 7\n", encoding="utf-8")
+    with pytest.raises(VoiceBundleError, match="format is 7"):
+        show_voice(only(tmp_path), "cracked")
+
+
+# -- verify ----------------------------------------------------------------------------------
+
+
+def test_verify_finds_a_flipped_byte_and_a_broken_manifest_and_passes_the_rest(tmp_path: Path) -> None:
+    for name in ("fine", "flipped"):
+        shutil.copytree(VOICES / "tiny_16k", tmp_path / name)
+        manifest = tmp_path / name / "voice.yaml"
+        manifest.write_text(manifest.read_text().replace("name: tiny_16k", f"name: {name}"))
+    (write_bundle(tmp_path, "cracked") / "voice.yaml").write_text("format: 7\n", encoding="utf-8")
+    network = tmp_path / "flipped" / "decoder.fp32.onnx"
+    content = bytearray(network.read_bytes())
+    content[1000] ^= 1
+    network.write_bytes(content)
+
+    cracked, fine, flipped = (str(outcome) for outcome in verify_voices(only(tmp_path), []))
+    assert cracked.startswith("FAILED cracked: ")
+    assert "format is 7" in cracked
+    assert fine.startswith("ok     fine: fp32, ")
+    assert flipped.startswith("FAILED flipped: ")
+    assert "decoder.fp32.onnx: sha256 is" in flipped
+
+
+def test_verify_checks_the_named_voices_only(tmp_path: Path) -> None:
+    write_bundle(tmp_path, "a")
+    write_bundle(tmp_path, "b")
+    (outcome,) = verify_voices(only(tmp_path), ["b"])
+    assert (outcome.name, outcome.reason) == ("b", f"{tmp_path / 'b'}: no precision has all networks")
+    with pytest.raises(UnknownVoiceError, match="no voice 'c'; known: a, b"):
+        list(verify_voices(only(tmp_path), ["a", "c"]))
+
+
+# -- remove ----------------------------------------------------------------------------------
+
+
+def test_removing_deletes_the_folder_and_nothing_beside_it(tmp_path: Path) -> None:
+    write_bundle(tmp_path, "a")
+    write_bundle(tmp_path, "b")
+    remove_folder(removable_folder(only(tmp_path), "a"))
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_broken_voice_can_be_removed(tmp_path: Path) -> None:
+    (write_bundle(tmp_path, "cracked") / "voice.yaml").write_text("format: 7\n", encoding="utf-8")
+    remove_folder(removable_folder(only(tmp_path), "cracked"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_linked_voice_only_the_link_is_removed(tmp_path: Path) -> None:
+    elsewhere = write_bundle(tmp_path / "elsewhere", "a")
+    (tmp_path / "voices").mkdir()
+    (tmp_path / "voices" / "a").symlink_to(elsewhere)
+    remove_folder(removable_folder(only(tmp_path / "voices"), "a"))
+    assert list((tmp_path / "voices").iterdir()) == []
+    assert (elsewhere / "voice.yaml").is_file()
+
+
+@pytest.mark.parametrize("as_user_folder", [False, True])
+def test_an_embedded_voice_is_not_removed_whichever_way_it_is_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_user_folder: bool
+) -> None:
+    write_bundle(tmp_path, "shipped")
+    monkeypatch.setattr(voices_command, "EMBEDDED_VOICES", tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path)
+    config = only(tmp_path / "link" if as_user_folder else tmp_path)
+    with pytest.raises(ConfigError, match="voice 'shipped' ships with the project"):
+        removable_folder(config, "shipped")
+
+
+@pytest.mark.parametrize("name", ["../a", "a/../a", ".", "", "nobody"])
+def test_only_names_of_voices_are_removed(tmp_path: Path, name: str) -> None:
+    write_bundle(tmp_path, "a")
+    with pytest.raises(UnknownVoiceError, match="known: a"):
+        removable_folder(only(tmp_path), name)
+
+
+def test_a_removal_that_the_system_refuses_is_told(tmp_path: Path) -> None:
+    with pytest.raises(VoiceBundleError, match="No such file"):
+        remove_folder(tmp_path / "gone")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,13 @@ import numpy as np
 from streaming.engines.fake import FakeEngine, fake_manifest
 from streaming.errors import UnspeakableTextError
 from streaming.events import AudioReady, Event
+from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.workers import Workers
 from streaming.synthesis.engine import Engine
 from streaming.synthesis.segment import SegmentSynthesis
 from streaming.types import AudioChunk, FloatArray, Phonemes, WordSpan
 from streaming.utterance import Utterance
-from streaming.voices import LoadedVoice
+from streaming.voice import MANIFEST_NAME, dump_manifest, load_manifest
 
 VOICES = Path(__file__).parents[1] / "data" / "voices"
 SENTENCE_END = 143  # id of the pause token #4
@@ -49,6 +52,39 @@ class CharFrontend:
 
 def fake_voice(engine: Engine | None = None) -> LoadedVoice:
     return LoadedVoice(fake_manifest(), FakeEngine() if engine is None else engine, CharFrontend())
+
+
+def write_bundle(parent: Path, name: str, **fields: object) -> Path:
+    """A folder that is listed as a voice; it has no networks, and `load_fake` loads it."""
+    folder = parent / name
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = fake_manifest(name).model_copy(update=fields)
+    (folder / MANIFEST_NAME).write_text(dump_manifest(manifest), encoding="utf-8")
+    return folder
+
+
+def load_fake(folder: Path, engine: str = "onnx", precision: str = "fp32") -> LoadedVoice:
+    return LoadedVoice(load_manifest(folder), FakeEngine(), CharFrontend())
+
+
+@dataclass
+class GatedLoad:
+    """Loads fake voices; the one called `gated` only when the test opens the gate."""
+
+    gated: str = "slow"
+    opened: threading.Event = field(default_factory=threading.Event)
+    reached: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+    loads: list[str] = field(default_factory=list)
+
+    def __call__(self, folder: Path, engine: str, precision: str) -> LoadedVoice:
+        self.loads.append(folder.name)
+        if folder.name == self.gated:
+            self.reached.set()
+            assert self.opened.wait(30)
+            if self.error is not None:
+                raise self.error
+        return load_fake(folder)
 
 
 def drain(synthesis: SegmentSynthesis) -> list[AudioChunk]:

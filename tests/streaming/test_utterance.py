@@ -20,7 +20,9 @@ from streaming.errors import (
     UnexpectedMessageError,
     UnknownVoiceError,
     UnspeakableTextError,
+    VoiceBundleError,
 )
+from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.workers import Workers
 from streaming.synthesis.engine import NetworkName
 from streaming.synthesis.segment import SegmentSynthesis
@@ -30,13 +32,13 @@ from streaming.utterance import (
     Event,
     Finished,
     Flushed,
+    PendingVoice,
     SegmentStarted,
     TextPolicy,
     Utterance,
     WordsTimed,
 )
 from streaming.voice import load_manifest
-from streaming.voices import LoadedVoice
 from tests.streaming.doubles import VOICES, CharFrontend, collect, drain, fake_voice, joined, settle, until
 
 TEXT = "你好，欢迎使用语音合成服务。今天天气很好！我们去公园走走吧？好的。"
@@ -90,7 +92,7 @@ class Gate:
 
 
 def speak(
-    voice: LoadedVoice,
+    voice: LoadedVoice | PendingVoice,
     pool: Workers,
     *,
     style: Style | None = None,
@@ -495,3 +497,62 @@ async def test_events_can_be_consumed_once(pool: Workers):
     await collect(utterance)
     with pytest.raises(RuntimeError, match="once"):
         await collect(utterance)
+
+
+# -- a voice that is not loaded yet ----------------------------------------------------------
+
+
+def to_come(load: asyncio.Future[LoadedVoice]) -> PendingVoice:
+    async def loaded() -> LoadedVoice:
+        return await load
+
+    return PendingVoice(fake_voice().manifest, loaded)
+
+
+async def test_text_is_taken_while_the_voice_is_loaded_and_the_wait_counts_as_time_to_first_audio(
+    pool: Workers,
+):
+    clock, load = Clock(), asyncio.get_running_loop().create_future()
+    utterance = speak(to_come(load), pool, clock=clock)
+    utterance.append("你好。")
+    speaking = asyncio.create_task(collect(utterance))
+    await settle()
+    utterance.append("再见。")
+    utterance.end()
+    clock.now_s += 2.0
+    load.set_result(fake_voice())
+    events = await speaking
+    assert receipt(events).ttfc_ms == 2000.0
+    np.testing.assert_array_equal(
+        joined(events), joined(await spoken(fake_voice(), pool, "你好。", "再见。"))
+    )
+
+
+async def test_cancel_ends_an_utterance_whose_voice_is_still_being_loaded(pool: Workers):
+    utterance = speak(to_come(asyncio.get_running_loop().create_future()), pool)
+    utterance.append("你好。")
+    speaking = asyncio.create_task(collect(utterance))
+    await settle()
+    utterance.cancel()
+    assert await asyncio.wait_for(speaking, 30) == []
+
+
+async def test_a_cancelled_utterance_has_no_voice_loaded(pool: Workers):
+    async def never() -> LoadedVoice:
+        raise AssertionError
+
+    utterance = speak(PendingVoice(fake_voice().manifest, never), pool)
+    utterance.cancel()
+    assert await collect(utterance) == []
+
+
+async def test_a_voice_that_cannot_be_loaded_is_the_error_of_its_utterance(pool: Workers):
+    load = asyncio.get_running_loop().create_future()
+    load.set_exception(VoiceBundleError("bad graph"))
+    with pytest.raises(VoiceBundleError, match="bad graph"):
+        await collect(speak(to_come(load), pool))
+
+
+async def test_a_style_is_refused_before_the_voice_is_loaded(pool: Workers):
+    with pytest.raises(UnknownVoiceError, match="no speaker 'bach'"):
+        speak(to_come(asyncio.get_running_loop().create_future()), pool, style=Style(speaker="bach"))

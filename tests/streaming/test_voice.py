@@ -9,10 +9,9 @@ import yaml
 
 from streaming.engines.fake import fake_manifest
 from streaming.errors import UnknownVoiceError, VoiceBundleError
+from streaming.sambert_manifest import SambertManifest, SymbolLists
 from streaming.voice import (
     MANIFEST_NAME,
-    SymbolLists,
-    VoiceManifest,
     find_voices,
     load_manifest,
     verify_files,
@@ -46,8 +45,10 @@ def test_the_committed_test_voice_is_whole():
     [
         (lambda c: c.update(colour="red"), "colour"),
         (lambda c: c["vocoder"].update(colour="red"), r"vocoder\.colour"),
-        (lambda c: c.update(format=2), "format is 2; this version reads 1"),
+        (lambda c: c.update(format=1), "format is 1; this version reads 2"),
         (lambda c: c.pop("format"), "format is None"),
+        (lambda c: c.update(family="vits"), "family is 'vits'; known: sambert, piper"),
+        (lambda c: c.pop("family"), "family is None"),
         (lambda c: c.pop("sample_rate"), "sample_rate"),
         (lambda c: c.update(name="other"), "name is 'other'"),
         (lambda c: c.update(name="../evil"), "name"),
@@ -117,6 +118,6 @@ def test_unknown_names_list_the_known_ones():
 def test_a_manifest_survives_yaml():
     content = fake_manifest().model_dump(mode="json", exclude_none=True)
     content["symbols"] = {"phones": ["a_c", "b_c"], "tones": ["tone1"], "has_mask": False}
-    manifest = VoiceManifest.model_validate(yaml.safe_load(yaml.safe_dump(content, sort_keys=False)))
+    manifest = SambertManifest.model_validate(yaml.safe_load(yaml.safe_dump(content, sort_keys=False)))
     assert manifest.symbols == SymbolLists(phones=("a_c", "b_c"), tones=("tone1",), has_mask=False)
     assert list(manifest.emotions) == ["neutral", "happy", "sad"]

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streaming.loaded_voice import LoadedVoice, load_voice
 from streaming.synthesis.segment import SegmentSynthesis
 from streaming.text.linguistics import spoken_word, to_phonemes
 from streaming.text.symbols import SymbolTables
 from streaming.types import FloatArray, Phonemes, Style
-from streaming.voices import LoadedVoice, load_voice
 
 FOLDER = Path(__file__).parents[2] / "voices" / "shanquan"
 SENTENCE = "今天是2026年11月22日，气温零下5℃，行长在重庆银行等你。"
@@ -97,6 +97,16 @@ def test_emotions_differ_in_pace_and_pitch(voice: LoadedVoice) -> None:
     pitch = {name: np.median([f0_hz(part, 16000) for part in np.array_split(samples[1600:-4800], 40)])
              for name, samples in spoken.items()}  # fmt: skip
     assert pitch["happy"] > pitch["neutral"] > pitch["sad"]
+
+
+@pytest.mark.parametrize("emotion", ["happy", "sad"])
+def test_the_intensity_of_an_emotion_sets_its_pace(voice: LoadedVoice, emotion: str) -> None:
+    phonemes = voice.frontend.phonemes("妈妈拿来了一满篮毛梨。")
+    styles = [Style(emotion=emotion, emotion_intensity=intensity) for intensity in (0.0, 0.5, 1.0, 1.5)]
+    neutral, *lengths = (len(speak(voice, phonemes, style)[0]) for style in (Style(), *styles))
+    assert lengths[0] == neutral
+    assert lengths == sorted(lengths, reverse=emotion == "happy")
+    assert len(set(lengths)) == len(lengths)
 
 
 @pytest.mark.parametrize("text", ["打开WiFi设置，连接ABC网络。", "花儿在这儿开了。", "绿女穷熊炯"])

@@ -52,6 +52,18 @@ async def test_text_longer_than_one_message_travels_in_several() -> None:
         assert speech.done.chars == 1501
 
 
+async def test_the_intensity_of_an_emotion_is_heard() -> None:
+    async with running() as server, Client(server.url) as client:
+
+        async def said(emotion: str, intensity: float | None) -> bytes:
+            options = SpeakOptions(emotion=emotion, emotion_intensity=intensity)
+            return await pcm(aiter(client.speak(TEXT, options)))
+
+        assert await said("sad", None) == await said("sad", 1.0)
+        assert await said("sad", 0.5) != await said("sad", 1.0)
+        assert await said("sad", 0.0) == await said("neutral", None)
+
+
 async def test_a_small_window_is_refilled_as_audio_is_consumed() -> None:
     async with running() as server, Client(server.url) as client:
         speech = client.speak(TEXT, SpeakOptions(window_ms=100))

@@ -35,6 +35,18 @@ async def test_a_text_becomes_a_wav_and_a_report(tmp_path: Path, capsys: pytest.
         assert word in output
 
 
+async def test_style_options_reach_the_server(tmp_path: Path) -> None:
+    async def spoken(name: str, *options: str) -> bytes:
+        assert await run(server, "你好。", "-o", str(tmp_path / name), *options) == 0
+        return (tmp_path / name).read_bytes()
+
+    async with running() as server:
+        sad = await spoken("sad.wav", "--emotion", "sad")
+        assert await spoken("sadder.wav", "--emotion", "sad", "--emotion-intensity", "2") != sad
+        assert await spoken("high.wav", "--emotion", "sad", "--pitch", "1.5") != sad
+        assert await spoken("plain.wav", "--emotion", "sad", "--emotion-intensity", "1") == sad
+
+
 class Pipe:
     """Standard input that the test writes to."""
 

@@ -24,6 +24,12 @@ def test_a_phoneme_is_a_sine_whose_frequency_tells_it(sy: int):
     assert frequency_hz(audio(sy)) == pytest.approx(120 + 8 * (sy + 40), abs=15)
 
 
+@pytest.mark.parametrize("factor", [0.5, 1.5])
+def test_pitch_multiplies_the_frequency_of_the_sine(factor: float):
+    synthesis = SegmentSynthesis(FakeEngine(), fake_manifest(), phonemes(7), Style(pitch=factor))
+    assert frequency_hz(joined(drain(synthesis))) == pytest.approx(factor * (120 + 8 * 47), abs=15)
+
+
 def test_the_sine_is_audible_and_pauses_are_silent():
     assert np.abs(audio(5)).max() > 0.3
     assert np.abs(audio(143)).max() < 0.02

@@ -7,7 +7,8 @@ import pytest
 
 from streaming.engines.fake import FakeEngine, fake_manifest
 from streaming.errors import SynthesisError
-from streaming.synthesis.acoustic import AcousticStream
+from streaming.sambert_manifest import F0Rows
+from streaming.synthesis.acoustic import AcousticStream, encoder_inputs
 from streaming.synthesis.engine import Array, NetworkName
 from streaming.synthesis.segment import grid_of
 from streaming.types import FloatArray, Style
@@ -102,6 +103,33 @@ def test_speaker_and_emotion_go_in_as_ids_for_every_token():
     (inputs,) = engine.of("encoder")
     assert inputs["speaker"].tolist() == [[1] * 6]
     assert inputs["emotion"].tolist() == [[6] * 6]
+
+
+def test_controls_are_neutral_unless_asked_for():
+    engine = Recorder()
+    decode(engine)
+    (inputs,) = engine.of("encoder")
+    controls = [inputs[name].tolist() for name in ("emotion_intensity", "pitch_scale", "pitch_shift")]
+    assert controls == [[1.0], [1.0], [0.0]]
+    assert {inputs[name].dtype for name in ("emotion_intensity", "pitch_scale", "pitch_shift")} == {
+        np.dtype(np.float32)
+    }
+
+
+def test_a_pitch_factor_becomes_scale_and_shift_of_the_normalised_pitch():
+    voice = VOICE.model_copy(update={"pitch_mean_over_std": 2.5})
+    inputs = encoder_inputs(voice, TOKENS.ids, Style(pitch=1.2, emotion_intensity=0.5))
+    mean, std = 250.0, 100.0
+    f0_hz = 310.0
+    (scale,), (shift,) = inputs["pitch_scale"], inputs["pitch_shift"]
+    assert scale * (f0_hz - mean) / std + shift == pytest.approx((1.2 * f0_hz - mean) / std, rel=1e-6)
+    assert inputs["emotion_intensity"].tolist() == [0.5]
+
+
+def test_a_voice_with_f0_rows_keeps_its_predicted_pitch():
+    rows = F0Rows(norm="mean_std", offset_hz=120.0, scale_hz=90.0)
+    inputs = encoder_inputs(VOICE.model_copy(update={"f0": rows}), TOKENS.ids, Style(pitch=1.2))
+    assert (inputs["pitch_scale"].tolist(), inputs["pitch_shift"].tolist()) == ([1.0], [0.0])
 
 
 def test_nothing_runs_before_encode_and_the_plan_is_unknown():

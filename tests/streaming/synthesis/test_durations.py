@@ -14,7 +14,7 @@ def plan(*frames: float, speed: float = 1.0, buckets: tuple[int, ...] = (8, 16, 
 
 def test_durations_are_rounded_half_up_as_in_the_specification():
     result = plan(1.49, 0.3, 2.501, 0.501)
-    assert result.token_frames.tolist() == [1, 0, 3, 1]
+    assert result.row_frames.tolist() == [1, 0, 3, 1]
     assert (result.n_frames, result.n_steps) == (5, 2)
 
 
@@ -35,7 +35,7 @@ def test_speed_divides_every_duration(speed: float, n_frames: int):
 
 def test_a_runaway_duration_is_cut_to_what_the_largest_window_can_see():
     result = plan(10_000.0, 4.0)
-    assert result.token_frames.tolist() == [93, 4]
+    assert result.row_frames.tolist() == [93, 4]
     assert result.window == 32
 
 
@@ -57,3 +57,11 @@ def test_a_duration_that_is_not_a_number_is_a_synthesis_error():
 
 def test_token_starts_end_with_the_total():
     assert plan(2.0, 0.0, 3.0).token_start_frames().tolist() == [0, 2, 2, 5]
+
+
+def test_a_token_starts_after_the_pause_that_is_filled_before_it():
+    frames = np.array([4, 1, 2, 3, 5, 6, 7], np.float32)
+    token = np.array([0, -1, -1, -1, 1, 2, 3])
+    result = plan_durations(np.log1p(frames), speed=1.0, outputs_per_step=3, window_buckets=(8,), token=token)
+    assert result.row_frames.tolist() == [4, 1, 2, 3, 5, 6, 7]
+    assert result.token_start_frames().tolist() == [0, 10, 15, 21, 28]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streaming.engines.fake import fake_manifest
+from streaming.sambert_manifest import F0Rows
 from streaming.synthesis.excitation import (
     HarmonicNoiseExcitation,
     NsfExcitation,
@@ -15,7 +16,6 @@ from streaming.synthesis.excitation import (
     pitch_of_frames,
     pulse_train,
 )
-from streaming.voice import F0Rows
 
 SAMPLE_RATE = 16_000
 HOP = 200

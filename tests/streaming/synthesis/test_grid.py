@@ -7,11 +7,11 @@ import pytest
 from streaming.synthesis.grid import Grid
 
 GRIDS = [
-    Grid(ramp, r, delay, lookahead)
+    Grid(ramp, r, delay, flush)
     for ramp in ((4, 8, 16), (5,), (1, 2, 3))
     for r in (1, 3)
     for delay in (0, 12)
-    for lookahead in (0, 3)
+    for flush in (0, 3)
 ]
 
 
@@ -46,9 +46,9 @@ def test_decoder_steps_suffice_for_every_block(grid: Grid):
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 @pytest.mark.parametrize("n_frames", [1, 4, 5, 11, 60])
-def test_the_last_block_is_the_first_that_covers_the_lookahead(grid: Grid, n_frames: int):
+def test_the_last_block_is_the_first_that_covers_what_must_be_fed(grid: Grid, n_frames: int):
     count = grid.n_blocks(n_frames)
-    assert grid.border(count - 1) < n_frames + grid.lookahead_frames <= grid.border(count)
+    assert grid.border(count - 1) < n_frames + grid.flush_frames <= grid.border(count)
 
 
 def test_no_frames_need_no_block():

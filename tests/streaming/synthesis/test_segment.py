@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ import pytest
 from streaming.engines.fake import FakeEngine, fake_manifest
 from streaming.engines.onnx import OnnxEngine
 from streaming.errors import BadRequestError, SynthesisError, UnknownVoiceError
-from streaming.synthesis.engine import Engine
-from streaming.synthesis.segment import KNEE, SegmentSynthesis, soft_limited
-from streaming.types import Phonemes, Style
-from streaming.voice import VoiceManifest, load_manifest
+from streaming.sambert_manifest import SambertManifest
+from streaming.synthesis.engine import Array, Engine, NetworkName
+from streaming.synthesis.segment import SegmentSynthesis
+from streaming.synthesis.volume import KNEE
+from streaming.types import FloatArray, Phonemes, Style
+from streaming.voice import load_manifest
 from tests.streaming.doubles import VOICES, drain, joined, phonemes
 
-Voice = tuple[Engine, VoiceManifest]
+Voice = tuple[Engine, SambertManifest]
 
 TOKENS = [
     phonemes(3, 17, 44, 8, 21, 143),
@@ -127,20 +130,6 @@ def test_volume_is_linear_up_to_the_knee():
     np.testing.assert_array_equal(loud[quiet], normal[quiet] * np.float32(2.0))
 
 
-def test_peaks_are_bent_without_a_step_or_a_flat_top():
-    samples = np.linspace(-1.4, 1.4, 2801, dtype=np.float32)
-    limited = soft_limited(samples)
-    np.testing.assert_array_equal(limited, -soft_limited(-samples))
-    below = np.abs(samples) <= KNEE
-    np.testing.assert_array_equal(limited[below], samples[below])
-    slopes = np.diff(limited) / np.diff(samples)
-    assert slopes.min() > 0.0  # a flat top is clipping
-    assert slopes.max() < 1.01
-    assert np.abs(np.diff(slopes)).max() < 0.03
-    assert np.abs(limited).max() < 1.0
-    assert np.abs(soft_limited(np.float32([9.0, -9.0]))).max() <= 1.0
-
-
 def test_speakers_and_emotions_sound_different(voice: Voice):
     emotion = list(voice[1].emotions)[1]
     plain, other_speaker, other_emotion = (
@@ -149,6 +138,51 @@ def test_speakers_and_emotions_sound_different(voice: Voice):
     )
     assert not np.array_equal(plain, other_speaker)
     assert not np.array_equal(plain, other_emotion)
+
+
+def test_intensity_leads_from_neutral_through_the_emotion(voice: Voice):
+    def said(emotion: str, intensity: float) -> FloatArray:
+        style = Style(emotion=emotion, emotion_intensity=intensity)
+        return joined(drain(start(voice, TOKENS[3], style)))
+
+    for intensity in (0.0, 2.0):
+        np.testing.assert_array_equal(said("neutral", intensity), said("neutral", 1.0))
+    assert not np.array_equal(said("sad", 0.5), said("sad", 1.0))
+    assert not np.array_equal(said("sad", 2.0), said("sad", 1.0))
+    # row - (row - neutral) is neutral up to the last bit
+    np.testing.assert_allclose(said("sad", 0.0), said("neutral", 1.0), atol=1e-3)
+
+
+def test_a_pitch_factor_is_heard_in_a_voice_without_f0_rows(voice: Voice):
+    plain, high, low = (joined(drain(start(voice, TOKENS[3], Style(pitch=q)))) for q in (1.0, 1.5, 0.75))
+    assert not np.array_equal(plain, high)
+    assert not np.array_equal(plain, low)
+
+
+class FillingEngine(FakeEngine):
+    """Puts a pause of three tokens, two frames each, before the token at index 2."""
+
+    def run(self, network: NetworkName, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        outputs = super().run(network, inputs)
+        if network == "encoder":
+            source = np.array([0, 1, -1, -1, -1, *range(2, inputs["ling"].shape[1])])
+            outputs = {name: values[:, np.maximum(source, 0)] for name, values in outputs.items()}
+            outputs["log_durations"][:, source < 0] = np.log1p(2.0)
+            outputs["token"] = source[None]
+        return outputs
+
+
+def test_a_pause_that_the_voice_fills_itself_lengthens_the_segment_and_belongs_to_no_token():
+    manifest = fake_manifest()
+    acoustic = manifest.acoustic.model_copy(update={"inserts_tokens": True})
+    filling = FillingEngine(), manifest.model_copy(update={"acoustic": acoustic})
+    plain, filled = start((FakeEngine(), manifest), TOKENS[0]), start(filling, TOKENS[0])
+    audio = joined(drain(filled))
+    drain(plain)
+    expected = plain.token_start_samples.copy()
+    expected[2:] += 6 * manifest.hop_length
+    np.testing.assert_array_equal(filled.token_start_samples, expected)
+    assert audio.size == expected[-1]
 
 
 def test_unknown_names_are_refused_before_any_call():
@@ -161,8 +195,15 @@ def test_unknown_names_are_refused_before_any_call():
 
 @pytest.mark.parametrize(
     "style",
-    [Style(speed=0.4), Style(speed=float("nan")), Style(pitch=2.1), Style(volume=-1.0), Style(pitch=1.2)],
-    ids=["slow", "nan", "high", "quiet", "no-f0"],
+    [
+        Style(speed=0.4),
+        Style(speed=float("nan")),
+        Style(pitch=2.1),
+        Style(volume=-1.0),
+        Style(emotion_intensity=2.1),
+        Style(emotion_intensity=-0.1),
+    ],
+    ids=["slow", "nan", "high", "quiet", "strong", "weak"],
 )
 def test_factors_out_of_range_are_refused(style: Style):
     with pytest.raises(BadRequestError, match="is"):

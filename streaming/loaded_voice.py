@@ -1,0 +1,86 @@
+"""A voice in memory: manifest, engine and frontend, ready to speak.
+
+Input   a bundle's folder
+Output  LoadedVoice
+State   the networks; nothing of any utterance
+Not here: which voices there are and how long they stay (voices.py)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from streaming.engines.fake import FakeEngine, fake_manifest
+from streaming.engines.onnx import OnnxEngine
+from streaming.errors import UnspeakableTextError, VoiceBundleError
+from streaming.frontends import PhonemeSource, make_frontend
+from streaming.manifest import VoiceManifest
+from streaming.sambert_manifest import SambertManifest
+from streaming.synthesis.engine import Engine
+from streaming.synthesis.family import new_synthesis
+from streaming.types import Phonemes, Style
+from streaming.voice import load_manifest, verify_files
+
+EngineName = Literal["onnx", "fake"]
+WARM_UP_TEXTS = ("你好，欢迎。", "Hello, welcome.")  # long enough for two blocks: every network runs
+WARM_UP_TOKENS = 12  # where no text can be pronounced
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVoice:
+    """A voice that can speak; shared by any number of utterances and threads."""
+
+    manifest: VoiceManifest
+    engine: Engine
+    frontend: PhonemeSource
+
+    def warm_up(self) -> None:
+        """Speak one short sentence into the void, so that the first user does not pay for it.
+
+        Raises:
+            VoiceBundleError: The networks fail or are not those of the manifest.
+        """
+        synthesis = new_synthesis(self.engine, self.manifest, self._warm_up_phonemes(), Style())
+        try:
+            while synthesis.advance() is not None:
+                pass
+        except Exception as error:  # a bundle whose sizes disagree fails in whatever touches them first
+            msg = f"voice {self.manifest.name!r} cannot speak: {error}"
+            raise VoiceBundleError(msg) from error
+
+    def _warm_up_phonemes(self) -> Phonemes:
+        for text in WARM_UP_TEXTS:
+            try:
+                phonemes = self.frontend.phonemes(text)
+            except UnspeakableTextError:
+                continue
+            if phonemes is not None:
+                return phonemes
+        symbols = self.manifest.symbols if isinstance(self.manifest, SambertManifest) else "bytes"
+        n_columns = 1 if symbols == "bytes" else 4
+        return Phonemes(("",) * WARM_UP_TOKENS, np.zeros((WARM_UP_TOKENS, n_columns), np.int64))
+
+
+def fake_voice() -> LoadedVoice:
+    """Return the voice of `engines/fake.py` with the real frontend."""
+    manifest = fake_manifest()
+    return LoadedVoice(manifest, FakeEngine(), make_frontend(manifest))
+
+
+def load_voice(folder: Path, engine: EngineName = "onnx", precision: str = "fp32") -> LoadedVoice:
+    """Load a bundle: check its files, load its networks, speak once. Blocking, about a second.
+
+    Raises:
+        VoiceBundleError: The bundle is broken, changed, or lacks the precision.
+    """
+    if engine == "fake":
+        return fake_voice()
+    manifest = load_manifest(folder)
+    verify_files(folder, manifest)
+    voice = LoadedVoice(manifest, OnnxEngine(folder, manifest, precision), make_frontend(manifest))
+    voice.warm_up()
+    return voice
