@@ -30,11 +30,12 @@ import numpy as np
 from scipy.fft import dct
 from tqdm import tqdm
 
+from streaming.loaded_voice import LoadedVoice, load_voice
+from streaming.sambert_manifest import as_sambert
 from streaming.synthesis.segment import SegmentSynthesis, grid_of
 from streaming.synthesis.vocoder import VocoderStream
 from streaming.text.symbols import SymbolTables
 from streaming.types import FloatArray, IntArray, MelChunk, Phonemes, Style
-from streaming.voices import LoadedVoice, load_voice
 from training.acoustic_data import acoustic_item
 from training.copy_synthesis import copy_error
 from training.features import Statistics, Utterance, load_statistics, load_utterances
@@ -79,7 +80,7 @@ def speak(voice: LoadedVoice, item: Utterance) -> Spoken:
 
 def speak_phonemes(voice: LoadedVoice, phonemes: Phonemes, style: Style) -> Spoken:
     """Speak phonemes through the serving code."""
-    synthesis = SegmentSynthesis(voice.engine, voice.manifest, phonemes, style)
+    synthesis = SegmentSynthesis(voice.engine, as_sambert(voice.manifest), phonemes, style)
     pieces = []
     while (chunk := synthesis.advance()) is not None:
         pieces.append(chunk.samples)
@@ -88,9 +89,9 @@ def speak_phonemes(voice: LoadedVoice, phonemes: Phonemes, style: Style) -> Spok
 
 def copy_speak(voice: LoadedVoice, frames: FloatArray) -> FloatArray:
     """Run the voice's vocoder alone on feature frames [n_frames, n_features], on the grid."""
-    stream = VocoderStream(voice.engine, voice.manifest, Style(), len(frames))
+    stream = VocoderStream(voice.engine, as_sambert(voice.manifest), Style(), len(frames))
     stream.push(MelChunk(frames, 0))
-    grid = grid_of(voice.manifest)
+    grid = grid_of(as_sambert(voice.manifest))
     return np.concatenate([stream.block(grid.block(i)).samples for i in range(grid.n_blocks(len(frames)))])
 
 

@@ -16,15 +16,16 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
-import yaml
 from torch import Tensor, nn
 
-from streaming.voice import MANIFEST_NAME, NETWORK_NAMES, NetworkName, VoiceManifest, file_sha256
+from streaming.manifest import NetworkName, VoiceManifest
+from streaming.voice import MANIFEST_NAME, dump_manifest, file_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +140,10 @@ def _resized(graph: Graph, length: int) -> dict[str, Tensor]:
     return resized
 
 
-def write_bundle(folder: Path, graphs: Mapping[NetworkName, Graph], manifest: VoiceManifest) -> VoiceManifest:
+Manifest = TypeVar("Manifest", bound=VoiceManifest)
+
+
+def write_bundle(folder: Path, graphs: Mapping[NetworkName, Graph], manifest: Manifest) -> Manifest:
     """Export and check all networks and write the bundle; returns the manifest with its files.
 
     Raises:
@@ -147,7 +151,7 @@ def write_bundle(folder: Path, graphs: Mapping[NetworkName, Graph], manifest: Vo
     """
     networks: dict[NetworkName, dict[str, str]] = {}
     checksums: dict[str, str] = {}
-    for network in NETWORK_NAMES:
+    for network in manifest.network_names:
         file = f"{network}.fp32.onnx"
         export_network(graphs[network], folder / file)
         difference = check_network(graphs[network], folder / file)
@@ -155,8 +159,6 @@ def write_bundle(folder: Path, graphs: Mapping[NetworkName, Graph], manifest: Vo
         networks[network] = {"fp32": file}
         checksums[file] = file_sha256(folder / file)
     content = {**manifest.model_dump(mode="python"), "networks": networks, "sha256": checksums}
-    complete = VoiceManifest.model_validate(content)
-    document = complete.model_dump(mode="json", exclude_none=True)
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-    (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
+    complete = type(manifest).model_validate(content)
+    (folder / MANIFEST_NAME).write_text(dump_manifest(complete), encoding="utf-8")
     return complete

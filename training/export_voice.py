@@ -19,8 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from streaming.manifest import NEUTRAL
+from streaming.sambert_manifest import F0Rows, SambertManifest, VocoderSizes
 from streaming.text.symbols import SymbolTables
-from streaming.voice import F0Rows, VocoderSizes, VoiceManifest
 from training.export import EXAMPLE_LENGTH, Graph, write_bundle
 from training.features import Statistics, load_statistics
 from training.graphs import acoustic_graphs, acoustic_sizes
@@ -86,10 +87,10 @@ def embedded_vocoder_graph(vocoder: StreamingEmbeddedVocoder, n_mels: int) -> Gr
 
 def embedded_manifest(
     settings: TrainingSettings, statistics: Statistics, model: Sambert, vocoder: StreamingEmbeddedVocoder
-) -> VoiceManifest:
+) -> SambertManifest:
     """Describe the voice; every number comes from the configuration, the statistics or the networks."""
     tables = SymbolTables()
-    return VoiceManifest(
+    return SambertManifest(
         name=settings.name,
         description=DESCRIPTION,
         languages=("zh-CN",),
@@ -126,9 +127,10 @@ def export_voice(settings: TrainingSettings, out: Path, voices: Path) -> Path:
     folder = voices / settings.name
     model, vocoder = load_acoustic(settings, out), load_vocoder(settings, out)
     streaming = StreamingEmbeddedVocoder(vocoder)
-    graphs = acoustic_graphs(model)
+    manifest = embedded_manifest(settings, load_statistics(out), model, streaming)
+    graphs = acoustic_graphs(model, neutral_emotion=manifest.emotions.get(NEUTRAL))
     graphs["vocoder"] = embedded_vocoder_graph(streaming, settings.audio.n_mels)
-    write_bundle(folder, graphs, embedded_manifest(settings, load_statistics(out), model, streaming))
+    write_bundle(folder, graphs, manifest)
     return folder
 
 

@@ -1,90 +1,174 @@
-"""Import a voice that KAN-TTS or ModelScope published: checkpoint folder in, voice bundle out.
+"""Import voices that somebody else trained: checkpoints in, checked voice bundles out.
 
-Input   a voice folder (am/, voc/, audio_config.yaml)
-Output  a bundle
+Input   a folder, file or zip of checkpoints (KAN-TTS / ModelScope Sambert-HiFiGAN, Piper); the user's choices
+Output  one bundle per voice in a folder of voices
 State   none
-
-Run as `python -m training.import_voice FOLDER BUNDLE --licence NAME`.
+All voices of one import appear together or not at all: they are written to a hidden folder inside the target
+and renamed at the end.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
-import sys
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import yaml
+from streaming.errors import StreamError
+from streaming.manifest import MAX_NAME_LENGTH, VoiceManifest
+from training.export import ExportError
+from training.import_piper import PiperSource, find_piper, import_piper
+from training.import_sambert import import_sambert
+from training.imported_manifest import ImportOptions, bundle_name
+from training.self_check import SelfCheckError
+from training.sources import VoiceSource, find_sources
+from training.untrusted import CheckpointError
 
-from streaming.text.symbols import SymbolTables
-from streaming.voice import F0Rows, VocoderSizes, VoiceManifest
-from training.checkpoints import AcousticModel, load_acoustic, load_vocoder
-from training.export import write_bundle
-from training.graphs import acoustic_graphs, acoustic_sizes, vocoder_graph
-from training.nets.hifigan import Generator
-from training.nets.streaming_vocoder import StreamingVocoder
+Progress = Callable[[str], None]
 
-BLOCK_FRAMES = (4, 8, 16)
-
-
-def imported_manifest(
-    name: str, acoustic: AcousticModel, generator: Generator, sample_rate: int, licence: str
-) -> VoiceManifest:
-    """Describe an imported KAN-TTS voice; the files are added by `write_bundle`."""
-    config = acoustic.network.config
-    speakers = str(acoustic.document.get("linguistic_unit", {}).get("speaker_list", "default")).split(",")
-    vocoder = StreamingVocoder(generator)
-    f0 = None
-    if acoustic.f0 is not None:
-        norm: Literal["global", "mean_std"] = "global" if config.nsf_norm_type == "global" else "mean_std"
-        f0 = F0Rows(norm=norm, offset_hz=acoustic.f0.offset_hz, scale_hz=acoustic.f0.scale_hz)
-    emotions = {emotion: index for index, emotion in enumerate(SymbolTables().emotions)}
-    emotions = {"neutral": emotions.pop("neutral"), **emotions}  # the default comes first
-    return VoiceManifest(
-        name=name,
-        description="Imported from a KAN-TTS checkpoint",
-        languages=("zh-CN",),
-        sample_rate=sample_rate,
-        hop_length=generator.config.hop_length,
-        n_mels=config.n_mels,
-        speakers=tuple(speaker.strip() for speaker in speakers),
-        emotions=emotions,
-        acoustic=acoustic_sizes(acoustic.network),
-        f0=f0,
-        vocoder=VocoderSizes(kind="nsf" if generator.config.nsf else "plain", state_size=vocoder.layout.size),
-        block_frames=BLOCK_FRAMES,
-        licence=licence,
-    )
+SCRATCH_PREFIX = ".import-"  # hidden: voices are not looked for in folders that begin with a dot
+FAILURES = (CheckpointError, ExportError, SelfCheckError, StreamError, OSError)  # what an import may end in
 
 
-def import_voice(source: Path, target: Path, licence: str) -> VoiceManifest:
-    """Turn a KAN-TTS voice folder into a bundle named like the target folder.
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One voice that was found, and what its bundle will be called."""
+
+    name: str
+    source: PiperSource | VoiceSource
+
+
+def import_voices(
+    path: Path, voices: Path, options: ImportOptions, progress: Progress, *, replace: bool = False
+) -> tuple[VoiceManifest, ...]:
+    """Import every voice under `path` into the folder `voices`, which is made if it does not exist.
+
+    Blocking, minutes for voices of full width. When it fails or is interrupted, `voices` is as it was.
+
+    Args:
+        path: A checkpoint folder, a folder of several, a zip of one; or a Piper voice.
+        voices: Folder of bundles.
+        options: What to call the voices and what to make of them.
+        progress: Called with one line per step.
+        replace: Whether voices of the same names may be replaced.
 
     Raises:
-        CheckpointError: The source is not a voice this project can read.
-        ValueError: Its vocoder is not causal.
+        CheckpointError: The source is not a voice this project reads, or a voice of that name exists.
         ExportError: A graph differs from its network.
+        SelfCheckError: The exported voice does not speak as the original does.
+        OSError: A file cannot be read or written.
     """
-    acoustic, generator = load_acoustic(source), load_vocoder(source)
-    audio = yaml.safe_load((source / "audio_config.yaml").read_text(encoding="utf-8"))["audio_config"]
-    manifest = imported_manifest(target.name, acoustic, generator, int(audio["sampling_rate"]), licence)
-    graphs = acoustic_graphs(acoustic.network, acoustic.speaker_vector)
-    graphs["vocoder"] = vocoder_graph(StreamingVocoder(generator), manifest.n_mels)
-    return write_bundle(target, graphs, manifest)
+    with _scratch_in(voices) as scratch:
+        progress(f"reading {path}")
+        plans = _plans(path, scratch, options.name)
+        for plan in plans:
+            _refuse_existing(voices / plan.name, replace)
+        manifests = []
+        for index, plan in enumerate(plans):
+            manifests.append(_written(plan, scratch, options, _numbered(progress, index, plans)))
+        _publish([scratch / "done" / plan.name for plan in plans], voices, scratch)
+    return tuple(manifests)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: import one voice folder."""
-    parser = argparse.ArgumentParser(prog="python -m training.import_voice", description=main.__doc__)
-    parser.add_argument("source", type=Path, help="KAN-TTS voice folder (am/, voc/, audio_config.yaml)")
-    parser.add_argument("target", type=Path, help="bundle folder to write; its name becomes the voice's")
-    parser.add_argument("--licence", required=True, help="licence of the weights, for the manifest")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    import_voice(options.source, options.target, options.licence)
-    return 0
+def _plans(path: Path, scratch: Path, name: str) -> list[_Plan]:
+    """Find the voices, and what to call them.
+
+    Raises:
+        CheckpointError: There is none; the name is not legal or given for several; or two would be called the
+            same.
+    """
+    if name and name != bundle_name(name):
+        raise CheckpointError(
+            f"name is {name!r}; allowed are lower-case letters, digits, - and _, at most {MAX_NAME_LENGTH}, "
+            f"a letter or digit first"
+        )
+    found: list[PiperSource | VoiceSource] = [*find_piper(path)]
+    found = found or [*find_sources(path, _made(scratch / "unpacked"))]
+    if name and len(found) > 1:
+        published = ", ".join(source.name for source in found)
+        raise CheckpointError(f"a name was given for one voice, but {path} holds {len(found)}: {published}")
+    plans = [_Plan(name or bundle_name(source.name), source) for source in found]
+    names = [plan.name for plan in plans]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise CheckpointError(f"{path} holds several voices that would be called {', '.join(twice)}")
+    return plans
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _written(plan: _Plan, scratch: Path, options: ImportOptions, progress: Progress) -> VoiceManifest:
+    folder = _made(scratch / "done" / plan.name)
+    if isinstance(plan.source, PiperSource):
+        return import_piper(plan.source, folder, options, progress)
+    return import_sambert(plan.source, folder, options, progress)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _numbered(progress: Progress, index: int, plans: Sequence[_Plan]) -> Progress:
+    head = f"[{index + 1}/{len(plans)}] {plans[index].name}: "
+    return lambda line: progress(head + line)
+
+
+def _refuse_existing(target: Path, replace: bool) -> None:
+    if target.exists() and not replace:
+        raise CheckpointError(
+            f"{target.parent} has a voice {target.name!r}; give another --name, or --replace"
+        )
+
+
+@contextmanager
+def _scratch_in(voices: Path) -> Iterator[Path]:
+    """A hidden folder on the same file system as its destination; gone afterwards, whatever happens."""
+    made = [folder for folder in (voices, *voices.parents) if not folder.exists()]
+    voices.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(voices)
+    scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-", dir=voices))
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch)
+        for folder in made:
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
+def _remove_abandoned(voices: Path) -> None:
+    """Remove what an import that was killed left behind."""
+    for folder in voices.glob(f"{SCRATCH_PREFIX}*"):
+        process = folder.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
+        if process.isdecimal() and not _is_running(int(process)):
+            shutil.rmtree(folder)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's process
+        return True
+    return True
+
+
+def _publish(bundles: Sequence[Path], voices: Path, scratch: Path) -> None:
+    """Move finished bundles to their places; undo all if one cannot be moved."""
+    undo: list[tuple[Path, Path]] = []
+    (scratch / "replaced").mkdir()
+    try:
+        for bundle in bundles:
+            target, replaced = voices / bundle.name, scratch / "replaced" / bundle.name
+            if target.exists():
+                target.rename(replaced)
+                undo.append((replaced, target))
+            bundle.rename(target)
+            undo.append((target, bundle))
+    except BaseException:
+        for moved, origin in reversed(undo):
+            moved.rename(origin)
+        raise

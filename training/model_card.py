@@ -19,12 +19,12 @@ import matplotlib as mpl
 import numpy as np
 import yaml
 
+from streaming.loaded_voice import LoadedVoice, load_voice
 from streaming.text.frontend import Frontend
 from streaming.text.linguistics import SpokenWord, spoken_word, to_phonemes
 from streaming.text.symbols import SymbolTables
 from streaming.types import FloatArray, Style
 from streaming.voice import MANIFEST_NAME
-from streaming.voices import LoadedVoice, load_voice
 from training.evaluate import EVALUATION_NAME, speak_phonemes
 from training.mel import extract
 from training.settings import TrainingSettings, load_settings

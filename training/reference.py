@@ -1,12 +1,14 @@
-"""The embedded voice in plain PyTorch, whole utterance at once: what streaming is measured against.
+"""A voice in plain PyTorch, whole utterance at once: what streaming is measured against.
 
-Input   the saved weights (training/state) and the voice's training configuration
+Input   a shipped voice: its saved weights (training/state) and training configuration; or an imported one:
+        its checkpoint
 Output  a function from phoneme ids and style to samples
 State   the networks
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streaming.sambert_manifest import SambertManifest, as_sambert
 from streaming.synthesis.excitation import HarmonicNoiseExcitation, pitch_of_frames
 from streaming.text.symbols import SymbolTables
 from streaming.types import FloatArray, IntArray, Style
-from streaming.voice import VoiceManifest, load_manifest
+from streaming.voice import load_manifest
+from training.checkpoints import load_acoustic, load_vocoder
 from training.export_voice import STATE_FOLDER
 from training.nets.embedded_vocoder import EmbeddedVocoder
 from training.nets.sambert import Sambert
 from training.nets.source import HarmonicNoiseSource, soft_limit
+from training.self_check import whole_audio
 from training.settings import TrainingSettings, load_settings
+from training.sources import find_sources
 from training.train_acoustic import acoustic_config
 from training.train_vocoder import has_body, new_source, new_vocoder
+from training.untrusted import CheckpointError
 
 CONFIG_FOLDER = Path(__file__).parent.parent / "configs" / "training"
 
@@ -41,13 +48,40 @@ def load_reference(voice_folder: Path) -> Reference:
     Raises:
         FileNotFoundError: The voice has no saved weights: it was not trained here.
     """
-    manifest = load_manifest(voice_folder)
+    manifest = as_sambert(load_manifest(voice_folder))
     settings = load_settings(CONFIG_FOLDER / f"{manifest.name}.yaml")
     state = torch.load(STATE_FOLDER / f"{manifest.name}.pt", map_location="cpu", weights_only=True)
     return speaker_of(settings, state, manifest)
 
 
-def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: VoiceManifest) -> Reference:
+def load_imported_reference(checkpoint: Path, manifest: SambertManifest) -> Reference:
+    """Load the networks of the only voice in a KAN-TTS checkpoint folder.
+
+    Returns:
+        A function as `load_reference` returns; it knows the default speaker and emotion only.
+
+    Raises:
+        CheckpointError: The folder does not hold exactly one voice, or it is damaged.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        sources = find_sources(checkpoint, Path(scratch))
+        if len(sources) != 1:
+            raise CheckpointError(f"{checkpoint} holds {len(sources)} voices; one is needed")
+        acoustic, generator = load_acoustic(sources[0]), load_vocoder(sources[0])
+    generator.fuse()
+
+    @torch.no_grad()
+    def speak(ids: IntArray, style: Style) -> FloatArray:
+        tokens = torch.from_numpy(ids)[None]
+        emotion = torch.full(tokens.shape[:2], manifest.emotion_id(""))
+        speaker = torch.zeros_like(emotion) if acoustic.speaker_vector is None else acoustic.speaker_vector
+        frames = acoustic.network.infer(tokens, emotion, speaker).postnet_outputs[0].numpy()
+        return whole_audio(generator, manifest, frames, style.seed)
+
+    return speak
+
+
+def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: SambertManifest) -> Reference:
     """Build the reference from saved weights."""
     acoustic = Sambert(acoustic_config(settings.acoustic, settings.audio)).eval()
     acoustic.load_state_dict(state["acoustic"])

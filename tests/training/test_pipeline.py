@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from streaming.loaded_voice import load_voice
 from streaming.text.symbols import SymbolTables
 from streaming.types import Phonemes, Style
-from streaming.voices import load_voice
 from tests.training.tiny import tiny_settings
 from training.corpus import make_corpus
 from training.evaluate import EVALUATION_NAME, evaluate, speak
