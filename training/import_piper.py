@@ -18,6 +18,7 @@ import onnx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streaming.engines.onnx import OnnxEngine
+from streaming.frontends import make_frontend
 from streaming.manifest import NetworkName
 from streaming.piper_manifest import PiperManifest
 from streaming.voice import MANIFEST_NAME, dump_manifest, file_sha256
@@ -117,19 +118,21 @@ def import_piper(
     Raises:
         CheckpointError: A file is missing, damaged, hostile or not that of a Piper voice.
         SelfCheckError: The cut networks do not speak as the original does.
+        VoiceBundleError: espeak-ng lacks the voice's language.
     """
     if options.emotions:
         raise CheckpointError(f"emotions were named, but a Piper voice has none: {source.network}")
     config = _read_config(source.config)
-    progress(f"reading {source.network.name}, {_megabytes(source.network)} MB")
+    progress(f"reading {source.network.name}")
     original = read_onnx(source.network)
     whole = original.SerializeToString()  # cutting changes the model
     graphs = _cut(original, source)
     progress(_cut_described(graphs))
     if "int8" in options.precisions:
-        progress("int8 is left out: most of a Piper voice are convolutions, which are slower so")
-    networks, checksums = _written(graphs, folder)
+        progress("int8 is left out: most of a Piper voice are convolutions, which it slows down")
     manifest = _manifest(folder.name, source, config, graphs, options)
+    make_frontend(manifest)  # a language that espeak-ng lacks is to be known now, not when the voice loads
+    networks, checksums = _written(graphs, folder)
     manifest = _with(manifest, networks=networks, sha256=checksums)
     manifest = _with(manifest, quality=_checked(whole, manifest, folder, progress))
     (folder / MANIFEST_NAME).write_text(dump_manifest(manifest), encoding="utf-8")
@@ -256,7 +259,3 @@ def _checked(whole: bytes, manifest: PiperManifest, folder: Path, progress: Prog
 
 def _with(manifest: PiperManifest, **changes: object) -> PiperManifest:
     return PiperManifest.model_validate({**manifest.model_dump(mode="python"), **changes})
-
-
-def _megabytes(path: Path) -> str:
-    return f"{path.stat().st_size / 1e6:.1f}"

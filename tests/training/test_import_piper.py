@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from server.config import ServerConfig
-from streaming.errors import UnknownVoiceError
+from streaming.errors import UnknownVoiceError, VoiceBundleError
 from streaming.loaded_voice import LoadedVoice, load_voice
 from streaming.piper_manifest import PiperManifest
 from streaming.synthesis.family import new_synthesis
@@ -196,6 +196,12 @@ def test_a_configuration_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(CheckpointError, match=message):
         imported(beside(published, tmp_path, content), tmp_path / "never")
+
+
+def test_a_language_that_espeak_lacks_is_named_at_once(published: Path, tmp_path: Path) -> None:
+    copy = beside(published, tmp_path, config(espeak={"voice": "tlh"}))
+    with pytest.raises(VoiceBundleError, match="espeak-ng has no voice 'tlh'"):
+        imported(copy, tmp_path / "never")
 
 
 def test_a_speaker_beyond_the_number_of_speakers_is_refused(tmp_path: Path) -> None:
