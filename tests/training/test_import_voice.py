@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from server.cli import main
+from server.config import ServerConfig
+from streaming.audio.pcm import float_to_s16le
 from streaming.engines.onnx import OnnxEngine
 from streaming.errors import UnspeakableTextError
 from streaming.loaded_voice import LoadedVoice, load_voice
@@ -20,6 +22,8 @@ from streaming.synthesis import vocoder as vocoder_module
 from streaming.synthesis.family import new_synthesis
 from streaming.types import FloatArray, Style
 from streaming.voice import load_manifest, verify_files
+from streaming.voices import VoiceLibrary
+from tests.server.harness import audio_of, running
 from tests.streaming.doubles import drain, joined
 from tests.training.imported import (
     PARITY,
@@ -333,3 +337,23 @@ def test_a_name_that_no_folder_should_have_is_refused(tmp_path: Path, name: str)
 def test_an_unknown_choice_is_wrong_usage(tmp_path: Path, flags: tuple[str, str]):
     with pytest.raises(SystemExit, match="2"):
         run_import(PARITY, tmp_path, *flags)
+
+
+@pytest.mark.parametrize("name", PARITY_VOICES)
+async def test_what_a_client_hears_is_the_offline_run_bit_for_bit(voices: Path, name: str):
+    """Text letter by letter, two other voices speaking beside it: nothing but the request may matter."""
+    library = VoiceLibrary([voices])
+    text, rate = "今天天气很好。我们去公园吧！", library.manifests[name].sample_rate
+    others = [other for other in PARITY_VOICES if other != name][:2]
+    async with running(ServerConfig(), library=library) as server, server.client() as client:
+        for context, other in enumerate(others, 2):
+            await client.send("open", ctx=context, voice=other, text=text, rate=16000, end=True)
+        await client.send("open", ctx=1, voice=name, rate=rate, seed=7)
+        for char in text:
+            await client.send("append", ctx=1, text=char)
+        await client.send("end", ctx=1)
+        messages = await client.until("done", 1)
+    heard = b"".join(message["pcm"] for message in audio_of(messages, 1))
+    voice = load_voice(voices / name)
+    offline = [speak(voice, sentence, Style(seed=7)) for sentence in ("今天天气很好。", "我们去公园吧！")]
+    assert heard == float_to_s16le(np.concatenate(offline))
