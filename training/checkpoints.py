@@ -28,6 +28,7 @@ from training.nets.config import HifiganConfig, SambertConfig, TableSizes
 from training.nets.f0 import F0Normalisation
 from training.nets.hifigan import Generator
 from training.nets.sambert import Sambert
+from training.nets.variance import duration_timescales
 from training.sources import SAMPLE_RATES, VoiceSource, acoustic_entry, vocoder_entry
 from training.untrusted import CheckpointError, read_numbers
 from training.weights import read_weights, table_sizes
@@ -36,13 +37,10 @@ Config = TypeVar("Config", SambertConfig, HifiganConfig)
 Network = TypeVar("Network", bound=nn.Module)
 Shape = tuple[int, ...]
 
+TIMESCALES_KEY = "variance_adaptor.dur_position_encoder.inv_timescales"
+TIMESCALES_TOLERANCE = 1e-3  # relative; half precision rounds by half of that
 # Constants that released files may lack; the networks compute them.
-RECOMPUTED_KEYS = frozenset(
-    {
-        "text_encoder.ling_enc.position_enc.position_enc",
-        "variance_adaptor.dur_position_encoder.inv_timescales",
-    }
-)
+RECOMPUTED_KEYS = frozenset({"text_encoder.ling_enc.position_enc.position_enc", TIMESCALES_KEY})
 MAX_LISTED_PROBLEMS = 12  # a wrong width misshapes hundreds of tensors alike
 # A configuration decides how much memory a network takes before the weights are looked at.
 MAX_LAYERS = 64  # the most in one stack is 12
@@ -86,6 +84,7 @@ def load_acoustic(source: VoiceSource) -> AcousticModel:
         optional=RECOMPUTED_KEYS,
         left_out=aligner_shapes(config) if config.MAS else {},
     )
+    _use_computed_timescales(network, source.acoustic_checkpoint)
     vector = torch.from_numpy(_speaker_vector(source, config)).float() if config.SE else None
     return AcousticModel(network, _f0_normalisation(source, config), vector, source.acoustic_config)
 
@@ -157,6 +156,20 @@ def _loaded(
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return network.eval()
+
+
+def _use_computed_timescales(network: Sambert, path: Path) -> None:
+    """Replace the stored timescales by the computed ones, which are what the host of a bundle uses."""
+    stored = network.variance_adaptor.dur_position_encoder.inv_timescales
+    computed = duration_timescales(stored.numel())
+    error = (stored / computed - 1.0).abs()
+    worst = int(error.argmax())
+    if error[worst] > TIMESCALES_TOLERANCE:
+        found, expected = stored[worst].item(), computed[worst].item()
+        raise CheckpointError(
+            f"{path}: {TIMESCALES_KEY} holds {found:g} in column {worst}; every voice has {expected:g}"
+        )
+    stored.copy_(computed)
 
 
 def _planned_shapes(build: Callable[[], nn.Module]) -> dict[str, Shape]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from streaming.engines.onnx import OnnxEngine
 from streaming.manifest import NetworkName
 from streaming.sambert_manifest import SambertManifest
@@ -20,8 +22,11 @@ from training.graphs import acoustic_graphs, vocoder_graph
 from training.imported_manifest import ImportOptions, filled_pauses, imported_manifest
 from training.nets.streaming_vocoder import StreamingVocoder
 from training.quantise import QUANTISED, quantise_dynamically
-from training.self_check import Original, SelfCheck, refuse_deviation, self_check
+from training.self_check import FORCED_FRAMES, Original, SelfCheck, refuse_deviation, self_check
 from training.sources import VoiceSource
+from training.untrusted import CheckpointError
+
+MAX_LISTED = 5  # problems in a message
 
 Progress = Callable[[str], None]
 Networks = dict[NetworkName, dict[str, str]]  # network to precision to file, as in a manifest
@@ -40,7 +45,7 @@ def import_sambert(
     progress(f"loading the weights (layout {source.generation}, {source.sample_rate} Hz)")
     acoustic, generator = load_acoustic(source), load_vocoder(source)
     original = Original(acoustic, generator, filled_pauses(source, acoustic, options))
-    draft = imported_manifest(folder.name, source, original, options)
+    draft = _draft(folder.name, source, original, options)
     networks = _exported(_graphs(original, draft), draft, folder, progress)
     if "int8" in options.precisions:
         _add_int8(networks, folder, progress)
@@ -49,6 +54,17 @@ def import_sambert(
     manifest = _with(manifest, quality=_checked(original, manifest, folder, progress))
     (folder / MANIFEST_NAME).write_text(dump_manifest(manifest), encoding="utf-8")
     return manifest
+
+
+def _draft(name: str, source: VoiceSource, original: Original, options: ImportOptions) -> SambertManifest:
+    """Describe the voice; sizes that no bundle may have are the checkpoint's fault."""
+    try:
+        return imported_manifest(name, source, original, options)
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:MAX_LISTED]
+        )
+        raise CheckpointError(f"no voice can be made of the configuration: {'; '.join(problems)}") from error
 
 
 def _graphs(original: Original, manifest: SambertManifest) -> Mapping[NetworkName, Graph]:
@@ -96,8 +112,11 @@ def _checked(
         progress(f"{precision} {_described(check)}")
         if precision == "fp32":
             refuse_deviation(check)
-            if check.is_silent:
-                progress("WARNING: the voice gives no token a single frame: it will not say anything")
+            if check.is_paced:
+                progress(
+                    f"WARNING: {check.own_frames:.1f} frames a token are no speech; "
+                    f"the voice was checked at {FORCED_FRAMES:.0f}"
+                )
         quality |= {
             f"{precision}_deviation_mel": float(f"{check.mel:.2g}"),
             f"{precision}_deviation_audio": float(f"{check.audio:.2g}"),

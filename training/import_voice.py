@@ -23,6 +23,7 @@ from training.export import ExportError
 from training.import_piper import PiperSource, find_piper, import_piper
 from training.import_sambert import import_sambert
 from training.imported_manifest import ImportOptions, bundle_name
+from training.layouts import is_model_folder
 from training.self_check import SelfCheckError
 from training.sources import VoiceSource, find_sources
 from training.untrusted import CheckpointError
@@ -69,6 +70,8 @@ def import_voices(
         manifests = []
         for index, plan in enumerate(plans):
             manifests.append(_written(plan, scratch, options, _numbered(progress, index, plans)))
+        for plan in plans:  # another import may have been faster
+            _refuse_existing(voices / plan.name, replace)
         _publish([scratch / "done" / plan.name for plan in plans], voices, scratch)
     return tuple(manifests)
 
@@ -85,7 +88,8 @@ def _plans(path: Path, scratch: Path, name: str) -> list[_Plan]:
             f"name is {name!r}; allowed are lower-case letters, digits, - and _, at most {MAX_NAME_LENGTH}, "
             f"a letter or digit first"
         )
-    found: list[PiperSource | VoiceSource] = [*find_piper(path)]
+    # A folder of KAN-TTS may hold networks that somebody exported.
+    found: list[PiperSource | VoiceSource] = [] if is_model_folder(path) else [*find_piper(path)]
     found = found or [*find_sources(path, _made(scratch / "unpacked"))]
     if name and len(found) > 1:
         published = ", ".join(source.name for source in found)
@@ -99,9 +103,12 @@ def _plans(path: Path, scratch: Path, name: str) -> list[_Plan]:
 
 def _written(plan: _Plan, scratch: Path, options: ImportOptions, progress: Progress) -> VoiceManifest:
     folder = _made(scratch / "done" / plan.name)
-    if isinstance(plan.source, PiperSource):
-        return import_piper(plan.source, folder, options, progress)
-    return import_sambert(plan.source, folder, options, progress)
+    try:
+        if isinstance(plan.source, PiperSource):
+            return import_piper(plan.source, folder, options, progress)
+        return import_sambert(plan.source, folder, options, progress)
+    except CheckpointError as error:
+        raise CheckpointError(f"voice {plan.source.name}: {error}") from error
 
 
 def _made(folder: Path) -> Path:
@@ -123,7 +130,13 @@ def _refuse_existing(target: Path, replace: bool) -> None:
 
 @contextmanager
 def _scratch_in(voices: Path) -> Iterator[Path]:
-    """A hidden folder on the same file system as its destination; gone afterwards, whatever happens."""
+    """A hidden folder on the same file system as its destination; gone afterwards, whatever happens.
+
+    Raises:
+        CheckpointError: `voices` is a file.
+    """
+    if voices.exists() and not voices.is_dir():
+        raise CheckpointError(f"{voices} is not a folder, so it cannot hold voices")
     made = [folder for folder in (voices, *voices.parents) if not folder.exists()]
     voices.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(voices)

@@ -80,6 +80,12 @@ class VoiceFiles:
     configs: tuple[Path, ...]
 
 
+def is_model_folder(path: Path) -> bool:
+    """Whether a folder has at its top what the layouts below consist of; nothing is read."""
+    listings = (path / "voices" / "voices.json", path / "voices.zip")
+    return any(listing.is_file() for listing in listings) or _looks_like_voice(path)
+
+
 def find_voice_files(path: Path, scratch: Path) -> tuple[VoiceFiles, ...]:
     """Find the voices in a folder or a .zip, the default voice first.
 
@@ -332,6 +338,8 @@ def _custom_voice(tree: _Tree, card: _Card) -> VoiceFiles:
 
 def _named(tree: _Tree, card: _Card, key: str) -> Path:
     """The file that custom_ckpt names; of a folder its latest checkpoint."""
+    if "\0" in card.custom[key]:
+        raise CheckpointError(f"{key} is {card.custom[key]!r}, which is no path")
     given = Path(card.custom[key])
     if given.is_absolute() and not tree.is_users_own:
         raise CheckpointError(f"{key} is {given}: a custom_ckpt in an archive may name only files in it")

@@ -11,7 +11,7 @@ error of the next.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,8 @@ SENTENCES = (
     "Hello, how are you today?",
 )
 PSEUDO_SENTENCE_TOKENS = (3, 24, 60)  # where no frontend pronounces the voice's language
-FORCED_FRAMES = 6.0  # per token, where a voice predicts none: 75 ms at 80 frames a second
+FORCED_FRAMES = 6.0  # per token, where a voice's own durations are no speech: 75 ms at 80 frames a second
+MAX_FRAMES = 100.0  # per token, on average: more than a second each
 LIMIT = 1e-3  # of a log duration, a normalised mel value, full scale; sound graphs differ by 1e-6 to 1e-4
 
 
@@ -50,8 +51,8 @@ class SelfCheck:
         mel: Of mel frames, given the same durations (normalised units).
         audio: Of samples, given the same frames (1 is full scale).
         audio_s: Duration of all sentences.
-        is_silent: Whether the voice itself gives no token a single frame; everything else was then checked at
-            `FORCED_FRAMES` a token.
+        own_frames: Frames per token as the voice itself paces the sentences.
+        is_paced: Whether that is no speech, and everything else was checked at `FORCED_FRAMES` a token.
         first_block_ms: Compute time to the first samples of the longest sentence, on one thread.
         rtf: Compute time over audio time, on one thread.
     """
@@ -63,7 +64,8 @@ class SelfCheck:
     audio_s: float
     first_block_ms: float
     rtf: float
-    is_silent: bool = False
+    own_frames: float
+    is_paced: bool = False
 
 
 class SelfCheckError(RuntimeError):
@@ -94,7 +96,8 @@ def self_check(original: Original, voice: SambertManifest, engine: Engine) -> Se
     """
     sentences = list(built_in_sentences(original.acoustic, voice))
     watched = _WatchedEngine(engine)
-    watched.is_paced = not any(len(_streamed_frames(watched, voice, phonemes)) for phonemes in sentences)
+    own_frames = _frames_per_token(watched, voice, sentences)
+    watched.is_paced = not own_frames or own_frames > MAX_FRAMES
     deviations = np.max([_deviations(original, voice, watched, phonemes) for phonemes in sentences], axis=0)
     times = [_timed(voice, watched, phonemes) for phonemes in sentences]
     audio_s = sum(n_samples for n_samples, _, _ in times) / voice.sample_rate
@@ -106,7 +109,8 @@ def self_check(original: Original, voice: SambertManifest, engine: Engine) -> Se
         audio_s=audio_s,
         first_block_ms=max(times)[1],  # of the longest sentence
         rtf=sum(total_ms for _, _, total_ms in times) / 1000.0 / audio_s,
-        is_silent=watched.is_paced,
+        own_frames=own_frames,
+        is_paced=watched.is_paced,
     )
 
 
@@ -181,6 +185,13 @@ def _deviations(
         (whole_audio(original.generator, voice, frames), audio),
     )
     return np.array([np.abs(reference - value).max() for reference, value in pairs], np.float32)
+
+
+def _frames_per_token(engine: Engine, voice: SambertManifest, sentences: Sequence[Phonemes]) -> float:
+    """The voice's own pace; only the encoder runs."""
+    streams = [AcousticStream(engine, voice, phonemes, Style()) for phonemes in sentences]
+    n_frames = sum(stream.encode().n_frames for stream in streams)
+    return n_frames / sum(len(phonemes.ids) for phonemes in sentences)
 
 
 def _streamed_frames(engine: Engine, voice: SambertManifest, phonemes: Phonemes) -> FloatArray:

@@ -14,8 +14,10 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from training.layouts import Generation, VoiceFiles, find_voice_files, section
-from training.nets.config import HifiganConfig
+from training.nets.config import HifiganConfig, TableSizes
 from training.symbol_files import (
     DEFAULT_LANGUAGE,
     VoiceSymbols,
@@ -28,6 +30,7 @@ from training.untrusted import CheckpointError
 from training.weights import read_weights, table_sizes
 
 SAMPLE_RATES = range(4000, 192_001)  # hertz; outside it is a mistake, not a voice
+MAX_LANGUAGE_CHARS = 40
 _RATE_OF_HOP = {100: 8000, 200: 16000, 240: 24000, 600: 48000}  # spec section 4.1
 
 
@@ -103,9 +106,9 @@ def _assembled(files: VoiceFiles) -> VoiceSource:
     if has_vector and files.speaker_vector is None:
         raise CheckpointError(f"SE is on, but there is no se.npy beside {files.acoustic_checkpoint}")
     weights = read_weights(files.acoustic_checkpoint, acoustic_entry(files.generation))
-    tables = table_sizes(weights, has_speakers=not has_vector)
+    tables = _table_sizes(weights, files.acoustic_checkpoint, has_speakers=not has_vector)
     units = acoustic["linguistic_unit"]
-    language = canonical_language(str(units.get("language") or files.language or DEFAULT_LANGUAGE))
+    language = _language(units.get("language") or files.language or DEFAULT_LANGUAGE)
     symbol_files = find_symbol_files(files.root, files.symbol_folders, language)
     symbols = fit_symbols(tables, symbol_files, language, _stated_mask(units.get("has_mask"), files.has_mask))
     names = _listed_speakers(units) or symbol_files.speakers or ()
@@ -128,6 +131,13 @@ def _assembled(files: VoiceFiles) -> VoiceSource:
     )
 
 
+def _table_sizes(weights: Mapping[str, Tensor], checkpoint: Path, *, has_speakers: bool) -> TableSizes:
+    try:
+        return table_sizes(weights, has_speakers=has_speakers)
+    except CheckpointError as error:
+        raise CheckpointError(f"{checkpoint}: {error}") from error
+
+
 def _acoustic_config(files: VoiceFiles) -> dict[str, Any]:
     params = _params(files.acoustic_config, "KanTtsSAMBERT")
     units = section(files.acoustic_config, "linguistic_unit")
@@ -143,6 +153,14 @@ def _params(document: Mapping[str, Any], model: str) -> Mapping[str, Any]:
     if not isinstance(inner.get("params"), Mapping):
         raise CheckpointError(f"the configuration has no Model.{model}.params")
     return section(inner, "params")
+
+
+def _language(stated: object) -> str:
+    if not isinstance(stated, str) or len(stated) > MAX_LANGUAGE_CHARS or not stated.isprintable():
+        raise CheckpointError(
+            f"linguistic_unit.language is {str(stated)[:MAX_LANGUAGE_CHARS]!r}, expected a name"
+        )
+    return canonical_language(stated)
 
 
 def _stated_mask(*statements: object) -> bool | None:

@@ -11,6 +11,7 @@ trained with: it would speak, but other sounds. Such a list is an error, never a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ DEFAULT_LANGUAGE = "PinYin"
 N_BYTES = 256
 SPECIALS = ("_", "~", "@[MASK]", "[MASK]")  # pad, end, mask; dict files may or may not list them
 EMOTION_PREFIX = "emotion_"
+MAX_NAME_CHARS = 100  # of a phone, a speaker, an emotion
+MAX_LISTED = 12  # names in a message
 
 # The codes of KAN-TTS's front end, by every spelling met in configurations and folder names.
 _LANGUAGES = {
@@ -211,13 +214,15 @@ def fit_speakers(names: Sequence[str], n_rows: int, has_mask: bool) -> tuple[str
     """Name every row of the speaker table but the special ones; a row without a name is `speaker_<id>`.
 
     Raises:
-        CheckpointError: There are more names than rows, or no row at all.
+        CheckpointError: There are more names than rows, or no row at all; or a name comes twice or cannot
+            be shown.
     """
     n_speakers = n_rows - 2 - has_mask
+    names = _distinct(names, "the speaker list")
     if n_speakers < max(1, len(names)):
         raise CheckpointError(
             f"table speaker has {n_rows} rows, enough for {max(0, n_speakers)} speakers;"
-            f" {len(names)} are listed: {', '.join(names)}"
+            f" {len(names)} are listed: {_listed(names)}"
         )
     rest = (f"speaker_{index}" for index in range(len(names), n_speakers))
     return _distinct([*names, *rest], "the speaker list")
@@ -311,13 +316,13 @@ def _without_breaks(symbols: tuple[str, ...], path: Path) -> tuple[str, ...]:
     """Cut the breaks off the end of the phones: their ids follow the last phone's."""
     listed = tuple(symbol for symbol in symbols if symbol in BREAKS)
     if listed and symbols[-len(BREAKS) :] != BREAKS:
-        raise CheckpointError(f"{path} lists {', '.join(listed)}; #1 to #4 must come last and in order")
+        raise CheckpointError(f"{path} lists {_listed(listed)}; #1 to #4 must come last and in order")
     return symbols[: len(symbols) - len(listed)]
 
 
 def _check_common(dicts: Mapping[str, Path], name: str, expected: tuple[str, ...]) -> None:
     if name in dicts and (found := read_dict(dicts[name])) != expected:
-        raise CheckpointError(f"{dicts[name]} lists {', '.join(found)}; expected {', '.join(expected)}")
+        raise CheckpointError(f"{dicts[name]} lists {_listed(found)}; expected {', '.join(expected)}")
 
 
 def _without_specials(lines: Sequence[str]) -> list[str]:
@@ -339,7 +344,19 @@ def _lines(path: Path) -> list[str]:
 
 
 def _distinct(names: Sequence[str], origin: Path | str) -> tuple[str, ...]:
-    doubles = sorted({name for name in names if names.count(name) > 1})
+    """Return the names if each can be shown in one line and none comes twice."""
+    for name in names:
+        if len(name) > MAX_NAME_CHARS or not name.isprintable():
+            raise CheckpointError(
+                f"{origin} lists {name[:MAX_NAME_CHARS]!r}; a name is at most {MAX_NAME_CHARS} characters "
+                f"long and has no control characters"
+            )
+    doubles = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubles:
-        raise CheckpointError(f"{origin} lists {', '.join(doubles)} more than once")
+        raise CheckpointError(f"{origin} lists {_listed(doubles)} more than once")
     return tuple(names)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MAX_LISTED
+    return ", ".join([*names[:MAX_LISTED], *([f"and {more} more"] if more > 0 else [])])

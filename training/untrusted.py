@@ -12,7 +12,8 @@ that names the file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -77,8 +78,10 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     """
     text = read_text(path)
     try:
-        document = yaml.safe_load(text)
+        document = _parsed_yaml(text, path)
     # PyYAML lets slip what int(), float() and re make of a hostile scalar.
+    except CheckpointError:
+        raise
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"cannot read {path}: {error}") from error
     return _mapping(document, path)
@@ -147,6 +150,35 @@ def _mapping(document: Any, path: Path) -> Mapping[str, Any]:
     return document
 
 
+def _parsed_yaml(text: str, path: Path) -> Any:
+    """Build the document only after its nodes were counted: `<<` unfolds aliases while it is being built."""
+    loader = _CountingLoader(text, path)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_extent(node, path)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+class _CountingLoader(yaml.SafeLoader):
+    """A SafeLoader that gives up on long documents early: PyYAML takes ten seconds for 1 MiB of numbers."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        super().__init__(text)
+        self._path = path
+        self._n_nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Count a node, or a reference to one, and read it."""
+        self._n_nodes += 1
+        if self._n_nodes > MAX_VALUES:
+            raise CheckpointError(f"{self._path} unfolds to more than {MAX_VALUES} values")
+        return super().compose_node(parent, index)
+
+
 def _check_extent(document: Any, path: Path) -> None:
     """Walk the document as it would unfold; a cycle is endlessly deep."""
     pending, n_values = [(document, 1)], 0
@@ -157,7 +189,15 @@ def _check_extent(document: Any, path: Path) -> None:
             raise CheckpointError(
                 f"{path} unfolds to more than {MAX_VALUES} values or {MAX_DEPTH} levels; aliases multiply"
             )
-        if isinstance(value, dict):
-            pending += [(item, depth + 1) for item in value.values()]
-        elif isinstance(value, (list, tuple, set)):
-            pending += [(item, depth + 1) for item in value]
+        pending += [(item, depth + 1) for item in _children(value)]
+
+
+def _children(value: Any) -> Iterable[Any]:
+    """What a plain value, or a node of YAML, consists of."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, yaml.MappingNode):
+        return chain.from_iterable(value.value)
+    if isinstance(value, yaml.SequenceNode):
+        return value.value
+    return value if isinstance(value, (list, tuple, set)) else ()

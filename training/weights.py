@@ -23,6 +23,7 @@ from training.nets.config import TableSizes
 from training.untrusted import CheckpointError, require_file
 
 MAX_CHECKPOINT_BYTES = 8 << 30  # the acoustic model with its optimizer has 150 MB
+MAX_NAMES_TOLD = 5
 
 _TABLE_KEYS = {
     "sy": "text_encoder.sy_emb.weight",
@@ -67,7 +68,7 @@ def read_weights(path: Path, entry: tuple[str, ...]) -> dict[str, Tensor]:
     tree = _load(path)
     for key in entry:
         if not isinstance(tree, Mapping) or key not in tree:
-            raise CheckpointError(f"{path} has no entry {'.'.join(entry)}")
+            raise CheckpointError(f"{path} has no entry {'.'.join(entry)}: found {_described_level(tree)}")
         tree = tree[key]
     if not isinstance(tree, Mapping):
         raise CheckpointError(f"{path}: entry {'.'.join(entry)} is not a mapping of tensors")
@@ -103,6 +104,15 @@ def _rows(weights: Mapping[str, Tensor], key: str) -> int:
     if weights[key].dim() != 2:
         raise CheckpointError(f"{key} is {list(weights[key].shape)}, expected rows and columns")
     return weights[key].size(0)
+
+
+def _described_level(tree: object) -> str:
+    """What a level of a checkpoint holds in place of the wanted entry, in a few words of any size of file."""
+    if not isinstance(tree, Mapping):
+        return f"a {type(tree).__name__}"
+    told = ", ".join(repr(key)[:80] for key in list(tree)[:MAX_NAMES_TOLD])
+    untold = len(tree) - MAX_NAMES_TOLD
+    return f"{told or 'nothing'}{f' and {untold} more' if untold > 0 else ''}"
 
 
 def _load(path: Path) -> Any:

@@ -22,6 +22,7 @@ from tests.training.published import (
 )
 from training.checkpoints import (
     MAX_LISTED_PROBLEMS,
+    TIMESCALES_KEY,
     AcousticModel,
     aligner_shapes,
     load_acoustic,
@@ -124,6 +125,18 @@ def test_the_two_constants_may_be_missing(voice: Path) -> None:
     recomputed = acoustic_of(voice).network.state_dict()
     for key in constants:
         torch.testing.assert_close(recomputed[key], whole[key], rtol=0, atol=1e-6)
+
+
+def test_rounded_timescales_are_replaced_by_the_computed_ones(voice: Path) -> None:
+    whole = acoustic_of(voice).network.state_dict()[TIMESCALES_KEY]
+    edit_weights(voice, lambda weights: weights.update({TIMESCALES_KEY: (whole * 1.0004).half()}))
+    assert torch.equal(acoustic_of(voice).network.state_dict()[TIMESCALES_KEY], whole)
+
+
+def test_other_timescales_are_refused(voice: Path) -> None:
+    edit_weights(voice, lambda weights: weights[TIMESCALES_KEY][:2].mul_(2.0))
+    with pytest.raises(CheckpointError, match=r"\.pth: .*inv_timescales holds 2 in column 0; .* has 1$"):
+        acoustic_of(voice)
 
 
 @pytest.mark.parametrize("key", ["mel_postnet.fc.bias", "text_encoder.sy_emb.weight", "emo_tokenizer.weight"])

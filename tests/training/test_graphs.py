@@ -70,6 +70,12 @@ def test_controls_act_in_the_file_as_in_the_network(plain: Plain, n_tokens: int)
     assert difference <= TOLERANCE
 
 
+def test_a_sentence_longer_than_the_position_table_is_encoded_by_the_file(tmp_path: Path) -> None:
+    graph = encoder_graph(small_sambert(max_len=16))
+    difference, _ = worst_difference(exported(graph, tmp_path), graph, *sentence(50, seed=2), *CONTROLS)
+    assert difference <= TOLERANCE
+
+
 def test_plain_controls_change_no_bit_in_the_file(plain: Plain, tmp_path: Path) -> None:
     ones, zeros, inputs = torch.ones(1), torch.zeros(1), sentence(12, seed=2)
     found = run(*plain, *inputs, ones, ones, zeros)

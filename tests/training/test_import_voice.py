@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import zipfile
@@ -36,7 +37,15 @@ from tests.training.imported import (
     streamed_mel,
     style_of,
 )
-from tests.training.published import BYTES, SPEAKERS, Touch, write_dicts, write_first_generation, write_voice
+from tests.training.published import (
+    BYTES,
+    SPEAKERS,
+    Touch,
+    edit_yaml,
+    write_dicts,
+    write_first_generation,
+    write_voice,
+)
 from training.import_voice import SCRATCH_PREFIX, import_voices
 from training.imported_manifest import ImportOptions
 from training.untrusted import CheckpointError
@@ -241,6 +250,12 @@ def test_emotions_can_be_limited_to_those_that_sound_right(tmp_path: Path):
         imported(folder, tmp_path, name="other", emotions=("bored",))
 
 
+def test_a_network_that_somebody_exported_does_not_make_a_voice_of_piper(tmp_path: Path):
+    folder = write_voice(tmp_path / "mine", audio=AUDIO)
+    (folder / "exported.onnx").write_bytes(b"x")
+    assert imported(folder, tmp_path).manifest.family == "sambert"
+
+
 def left(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
@@ -261,6 +276,36 @@ def test_a_hostile_checkpoint_does_not_run(tmp_path: Path, capsys: pytest.Captur
     assert run_import(folder, tmp_path / "voices") == 1
     assert "checkpoint_10.pth" in capsys.readouterr().err
     assert not canary.exists()
+    assert not (tmp_path / "voices").exists()
+
+
+def test_sizes_that_no_bundle_may_have_are_refused(tmp_path: Path):
+    folder = write_voice(tmp_path / "mine", audio=AUDIO)
+    edit_yaml(
+        folder / "am" / "config.yaml",
+        lambda config: config["Model"]["KanTtsSAMBERT"]["params"].update(postnet_shift=8000),
+    )
+    with pytest.raises(CheckpointError, match="voice mine: no voice can be made of the configuration"):
+        import_voices(folder, tmp_path / "voices", ImportOptions(), lambda line: None)
+    assert not (tmp_path / "voices").exists()
+
+
+def test_voices_are_not_written_into_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "file").write_text("mine")
+    assert run_import(PARITY / "tiny_16k", tmp_path / "file") == 1
+    assert "file is not a folder" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_is_told_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("training.import_sambert.export_network", full)
+    assert run_import(PARITY / "tiny_16k", tmp_path / "voices") == 1
+    assert f"No space left on device (writing to {tmp_path / 'voices'})" in capsys.readouterr().err
     assert not (tmp_path / "voices").exists()
 
 
@@ -307,6 +352,18 @@ def test_a_voice_is_replaced_only_when_asked_and_only_by_a_whole_one(tmp_path: P
     assert [path.name for path in voices.iterdir()] == ["mine"]
 
 
+def test_a_voice_that_another_import_wrote_meanwhile_is_not_replaced(tmp_path: Path):
+    folder, voices = write_voice(tmp_path / "mine", audio=AUDIO), tmp_path / "voices"
+
+    def overtake(line: str) -> None:
+        if "fp32 speaks" in line:
+            (voices / "mine").mkdir()
+
+    with pytest.raises(CheckpointError, match="has a voice 'mine'"):
+        import_voices(folder, voices, ImportOptions(), overtake)
+    assert left(voices) == ["mine"]
+
+
 def test_what_a_killed_import_left_is_cleared_away_by_the_next(tmp_path: Path):
     voices = tmp_path / "voices"
     process = os.fork()
@@ -333,7 +390,9 @@ def test_a_name_that_no_folder_should_have_is_refused(tmp_path: Path, name: str)
     assert not (tmp_path / "voices").exists()
 
 
-@pytest.mark.parametrize("flags", [("--precision", "fp64"), ("--filled-pauses", "loud")])
+@pytest.mark.parametrize(
+    "flags", [("--precision", "fp64"), ("--filled-pauses", "loud"), ("--language", "a b")]
+)
 def test_an_unknown_choice_is_wrong_usage(tmp_path: Path, flags: tuple[str, str]):
     with pytest.raises(SystemExit, match="2"):
         run_import(PARITY, tmp_path, *flags)

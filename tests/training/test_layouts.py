@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.published import CARD, write_first_generation, write_json, write_voice, write_yaml
-from training.layouts import VoiceFiles, find_voice_files, latest_checkpoint
+from training.layouts import VoiceFiles, find_voice_files, is_model_folder, latest_checkpoint
 from training.untrusted import CheckpointError
 
 AUDIO = {"sampling_rate": 16000, "hop_length": 200}
@@ -194,6 +194,7 @@ def test_a_custom_checkpoint_takes_se_and_mvn_from_the_model_folder(tmp_path: Pa
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"am_ckpt": "a\0b"}, r"am_ckpt is 'a\\x00b', which is no path"),
         ({"am_ckpt": None, "voc_config": 3}, "custom_ckpt in .* lacks am_ckpt, voc_config"),
         ({"am_config": "../elsewhere.yaml"}, "leads outside"),
         ({"am_config": "/nowhere/config.yaml"}, "config.yaml is missing"),
@@ -263,3 +264,13 @@ def test_several_checkpoints_without_a_step_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     with pytest.raises(CheckpointError, match=r"no checkpoint_<n>\.pth .*: a\.pth, b\.pth"):
         latest_checkpoint(tmp_path)
+
+
+def test_a_model_folder_is_told_without_reading_it(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "voices.zip").touch()
+    assert is_model_folder(model)
+    assert is_model_folder(model / "voices" / "zhibei")
+    assert is_model_folder(tmp_path / "packed")
+    assert not is_model_folder(model / "voices" / "zhibei" / "am")
+    assert not is_model_folder(tmp_path / "missing")

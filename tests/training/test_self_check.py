@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from streaming.engines.onnx import OnnxEngine
 from streaming.sambert_manifest import SambertManifest, as_sambert
@@ -64,7 +63,7 @@ def spoilt(manifest: SambertManifest, network: NetworkName, output: str, offset:
 def test_a_good_export_passes(original: Original, manifest: SambertManifest):
     check = self_check(original, manifest, OnnxEngine(VOICES / "tiny_16k", manifest))
     refuse_deviation(check)
-    assert not check.is_silent
+    assert not check.is_paced
     assert check.n_sentences >= 3
     assert max(check.log_durations, check.mel, check.audio) < 2e-5
     assert check.audio_s > 1.0
@@ -87,7 +86,7 @@ def test_a_stage_that_is_off_is_named(
 
 
 def test_a_deviation_that_is_no_number_is_refused():
-    check = SelfCheck(1, 0.0, float("nan"), 0.0, 1.0, 1.0, 0.1)
+    check = SelfCheck(1, 0.0, float("nan"), 0.0, 1.0, 1.0, 0.1, 6.0)
     with pytest.raises(SelfCheckError, match="mel"):
         refuse_deviation(check)
 
@@ -106,13 +105,14 @@ def test_an_engine_that_never_gives_the_same_twice_is_refused(original: Original
         self_check(original, manifest, engine)
 
 
-def test_a_voice_without_durations_is_checked_at_a_forced_pace(original: Original, manifest: SambertManifest):
-    predictor = original.acoustic.network.variance_adaptor.duration_predictor
-    with torch.no_grad():
-        predictor.fc.bias.fill_(-10.0)
-    engine = spoilt(manifest, "encoder", "log_durations", -100.0)
-    check = self_check(original, manifest, engine)
-    assert check.is_silent
+@pytest.mark.parametrize(("offset", "own_frames"), [(-100.0, 0.0), (100.0, 189.0)])
+def test_a_voice_whose_durations_are_no_speech_is_checked_at_a_forced_pace(
+    original: Original, manifest: SambertManifest, offset: float, own_frames: float
+):
+    """Silent, or seconds a token: both would make the rest of the check useless, the second endless."""
+    check = self_check(original, manifest, spoilt(manifest, "encoder", "log_durations", offset))
+    assert check.is_paced
+    assert check.own_frames == own_frames
     assert check.mel < 2e-5  # the rest is right
     assert check.audio_s * manifest.sample_rate / manifest.hop_length % FORCED_FRAMES == 0
 

@@ -213,3 +213,10 @@ def test_a_configuration_without_parameters_is_refused(tmp_path: Path, part: str
     (voice / part / "config.yaml").write_text("Model: 3", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"the configuration has no Model\.\w+\.params"):
         only(voice)
+
+
+@pytest.mark.parametrize("language", [["PinYin"], 3, "Pin\nYin", "x" * 41])
+def test_a_language_that_is_no_name_is_refused(tmp_path: Path, language: object) -> None:
+    folder = write_voice(tmp_path / "mine", units={"language": language})
+    with pytest.raises(CheckpointError, match=r"linguistic_unit\.language is .*, expected a name"):
+        find_sources(folder, tmp_path)

@@ -278,6 +278,9 @@ def test_every_speaker_row_has_a_name(
         (("a", "b"), 4, "table speaker has 4 rows, enough for 1 speakers; 2 are listed: a, b"),
         ((), 3, "table speaker has 3 rows, enough for 0 speakers"),
         (("a", "a"), 5, "lists a more than once"),
+        (tuple("abcdefghijklmn"), 5, "14 are listed: a, b, c, d, e, f, g, h, i, j, k, l, and 2 more"),
+        (("a\x1b[2J",), 5, r"lists 'a\\x1b\[2J'; a name is at most 100 characters long"),
+        (("a" * 101,), 5, "a name is at most 100 characters long"),
     ],
 )
 def test_speakers_that_do_not_fit_their_table_are_refused(
@@ -285,3 +288,10 @@ def test_speakers_that_do_not_fit_their_table_are_refused(
 ) -> None:
     with pytest.raises(CheckpointError, match=reason):
         fit_speakers(names, n_rows, has_mask=True)
+
+
+def test_a_dict_of_the_greatest_size_is_judged_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "speaker_dict.txt"
+    path.write_text("\n".join(f"s{index}" for index in range(100_000)) + "\ns7\n")
+    with pytest.raises(CheckpointError, match=r"speaker_dict\.txt lists s7 more than once"):
+        read_dict(path)

@@ -26,6 +26,11 @@ BILLION_LAUGHS = "\n".join(
     + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
 )
 
+# `<<` copies the pairs of what it names, so that every line is ten times as long as the one before.
+MERGED_LAUGHS = "\n".join(
+    ["a0: &a0 {k: 1}"] + [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 12)]
+)
+
 
 def write(path: Path, content: str | bytes) -> Path:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -93,7 +98,9 @@ def test_yaml_that_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) 
         read_yaml(write(tmp_path / "a.yaml", text))
 
 
-@pytest.mark.parametrize("text", [BILLION_LAUGHS, "a: &a {b: *a}", "a: [" + "1, " * MAX_VALUES + "]"])
+@pytest.mark.parametrize(
+    "text", [BILLION_LAUGHS, MERGED_LAUGHS, "a: &a {b: *a}", "a: [" + "1, " * MAX_VALUES + "]"]
+)
 def test_yaml_that_unfolds_to_too_much_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(CheckpointError, match=r"a\.yaml unfolds to more than"):
         read_yaml(write(tmp_path / "a.yaml", text))

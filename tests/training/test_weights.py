@@ -75,6 +75,22 @@ def test_a_missing_entry_is_named(tmp_path: Path, tree: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tree", "found"),
+    [
+        ({"state_dict": {}, "steps": 3}, r"'state_dict', 'steps'$"),
+        ({f"layer.{index}": 0.0 for index in range(9)}, r"'layer\.0', .*'layer\.4' and 4 more$"),
+        ({"a" * 500: 0.0}, r"'a{79}$"),
+        ({}, "nothing$"),
+        ([1], "a list$"),
+    ],
+)
+def test_what_stands_in_place_of_a_missing_entry_is_told(tmp_path: Path, tree: object, found: str) -> None:
+    torch.save(tree, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=rf"no entry model: found {found}"):
+        read_weights(tmp_path / "a.pth", ENTRY)
+
+
+@pytest.mark.parametrize(
     ("value", "reason"),
     [
         ("text", "a is a str, expected a tensor"),

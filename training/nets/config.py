@@ -223,11 +223,20 @@ def _params(document: Mapping[str, Any], model: str) -> Mapping[str, Any]:
 
 
 def _known(cls: type[Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the keys `cls` has, lists made tuples; name the others in the log (training-only options)."""
-    names = {item.name for item in fields(cls)} - {"tables"}
-    if unknown := sorted(set(params) - names):
+    """Keep the keys `cls` has, lists made tuples; name the others in the log (training-only options).
+
+    Raises:
+        ValueError: A number, a word or a list is expected where something else stands.
+    """
+    defaults = {item.name: item.default for item in fields(cls) if item.name != "tables"}
+    if unknown := sorted(set(params) - set(defaults)):
         logger.warning("configuration keys without a meaning here: %s", ", ".join(unknown))
-    return {key: _frozen(value) for key, value in params.items() if key in names}
+    values = {key: _frozen(value) for key, value in params.items() if key in defaults}
+    for key, value in values.items():
+        allowed = (int, float) if isinstance(defaults[key], float) else type(defaults[key])
+        if defaults[key] is not None and not isinstance(value, allowed):
+            raise ValueError(f"{key} is {value!r}, expected a value like {defaults[key]!r}")
+    return values
 
 
 def _frozen(value: Any) -> Any:

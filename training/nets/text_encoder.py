@@ -20,6 +20,8 @@ from training.nets.attention import LAYER_NORM_EPS, EncoderBlock
 from training.nets.config import SambertConfig
 from training.nets.module_list import ModuleListOf
 
+EXPORTED_POSITIONS = 2048  # a graph in a file cannot compute more; the longest segment of text has hundreds
+
 
 def position_table(n_positions: int, units: int) -> Tensor:
     """[1, n_positions, units] float32: sines in the first half of the columns, cosines in the second.
@@ -44,15 +46,20 @@ class PositionEncoding(nn.Module):
     """Adds the position table; the table is a constant that checkpoints may or may not carry."""
 
     position_enc: Tensor
+    beyond: Tensor
 
     def __init__(self, max_len: int, units: int) -> None:
         super().__init__()
-        self.register_buffer("position_enc", position_table(max_len, units))
+        longest = position_table(max(max_len, EXPORTED_POSITIONS), units)
+        self.register_buffer("position_enc", longest[:, :max_len].clone())
+        self.register_buffer("beyond", longest[:, max_len:].clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add positions 1..N to x [B, N, E]."""
-        table = self.position_enc  # an exported graph keeps max_len
-        if not torch.onnx.is_in_onnx_export() and x.size(1) > table.size(1):
+        table = self.position_enc
+        if torch.onnx.is_in_onnx_export():
+            table = torch.cat([table, self.beyond], dim=1)
+        elif x.size(1) > table.size(1):
             table = position_table(x.size(1), x.size(2)).to(x)
         return x + table[:, : x.size(1)]
 

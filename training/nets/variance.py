@@ -108,6 +108,11 @@ class DurationPredictor(nn.Module):
         return torch.cat(values, dim=1)
 
 
+def duration_timescales(units: int) -> Tensor:
+    """[units] float32: what a frame's position inside its token is divided by, column by column."""
+    return torch.tensor([10000.0 ** (2 * (column // 2) / units) for column in range(units)])
+
+
 class DurationPosition(nn.Module):
     """Sine/cosine code of a frame's position inside its token (1-based; 0 on padding rows)."""
 
@@ -116,8 +121,7 @@ class DurationPosition(nn.Module):
     def __init__(self, units: int) -> None:
         super().__init__()
         # Named so in checkpoints, yet the tensor holds the timescales: positions are divided by it.
-        timescales = [10000.0 ** (2 * (column // 2) / units) for column in range(units)]
-        self.register_buffer("inv_timescales", torch.tensor(timescales, dtype=torch.float32))
+        self.register_buffer("inv_timescales", duration_timescales(units))
 
     def forward(self, positions: Tensor) -> Tensor:
         """Code positions [B, T] (int64) as [B, T, p]: sine in even columns, cosine in odd ones."""

@@ -42,6 +42,10 @@ def test_keys_without_a_meaning_are_named_in_the_log(caplog: pytest.LogCaptureFi
         ({"decoder_num_heads": 7}, "multiple of 7 heads"),
         ({"embedding_dim": 511}, "even"),
         ({"nsf_norm_type": "median"}, "median"),
+        ({"embedding_dim": "512"}, "embedding_dim is '512', expected a value like 512"),
+        ({"encoder_num_layers": 8.0}, "encoder_num_layers is 8.0"),
+        ({"dur_pred_prenet_units": 128}, "dur_pred_prenet_units is 128"),
+        ({"SE": "yes"}, "SE is 'yes'"),
     ],
 )
 def test_acoustic_values_that_do_not_fit_are_refused(params: dict[str, Any], message: str) -> None:
