@@ -21,6 +21,7 @@ from streaming.errors import StreamError
 
 logger = logging.getLogger(__name__)
 
+INTERRUPTED = 128 + 2  # as shells tell SIGINT
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -37,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StreamError as error:
         sys.stderr.write(f"zhiyin: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("zhiyin: interrupted\n")
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ The work is done by training/import_voice.py, which needs torch; nothing else of
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from importlib.util import find_spec
@@ -19,8 +20,8 @@ from typing import Any
 from server.voice_folders import import_folder
 from streaming.errors import ConfigError, VoiceBundleError
 
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 PRECISIONS = ("fp32", "int8")
-SIGTERM_STATUS = 128 + signal.SIGTERM
 
 
 def add_import(actions: Any) -> None:
@@ -44,7 +45,11 @@ def add_import(actions: Any) -> None:
     parser.add_argument("--replace", action="store_true", help="replace a voice of the same name")
     parser.add_argument("--licence", default="", help="licence of the weights, for the manifest")
     parser.add_argument(
-        "--language", default="", metavar="TAG", help="language tag, where the checkpoint errs"
+        "--language",
+        type=_language,
+        default="",
+        metavar="TAG",
+        help="language tag, where the checkpoint errs",
     )
     parser.add_argument(
         "--emotions", type=_names, default=(), metavar="LIST", help="emotions to offer (default: all it has)"
@@ -78,11 +83,11 @@ def import_voice(parsed: argparse.Namespace) -> int:
         **({"licence": parsed.licence} if parsed.licence else {}),
     )
     folder = parsed.into or import_folder()
-    signal.signal(signal.SIGTERM, _exit_on_signal)  # so that what was written so far is removed
+    _exit_on_signals()
     try:
         manifests = import_voices(parsed.path, folder, options, _print_progress, replace=parsed.replace)
     except FAILURES as error:
-        raise VoiceBundleError(f"not imported: {error}") from error
+        raise VoiceBundleError(f"not imported: {_with_place(error, folder)}") from error
     names = [manifest.name for manifest in manifests]
     sys.stdout.write("".join(f"{folder / name}\n" for name in names))
     _print_progress(f"imported {', '.join(names)}; a running server offers it after `zhiyin voices reload`")
@@ -105,6 +110,12 @@ def _precisions(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("fp32", *chosen)))
 
 
+def _language(text: str) -> str:
+    if text and not _LANGUAGE_TAG.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"found {text!r}; allowed are tags like zh-CN, en, yue-HK")
+    return text
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -114,6 +125,20 @@ def _print_progress(line: str) -> None:
     sys.stderr.flush()
 
 
+def _with_place(error: BaseException, folder: Path) -> str:
+    """Tell an error; the system does not say where a disk is full."""
+    is_placeless = isinstance(error, OSError) and error.filename is None
+    return f"{error} (writing to {folder})" if is_placeless else str(error)
+
+
+def _exit_on_signals() -> None:
+    """Have SIGTERM and the end of the terminal end the process so that what was written is removed."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _exit_on_signal)
+
+
 def _exit_on_signal(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    sys.exit(SIGTERM_STATUS)
+    del frame
+    sys.exit(128 + number)

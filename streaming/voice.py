@@ -12,6 +12,7 @@ that names the file and the key, so that a damaged bundle never speaks.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,10 @@ def load_manifest(folder: Path) -> VoiceManifest:
         )
         msg = f"{path}: {details}"
         raise VoiceBundleError(msg) from error
-    if manifest.name != folder.resolve().name:
-        msg = f"{path}: name is {manifest.name!r}, the folder is {folder.resolve().name!r}; they must agree"
+    # A link to a bundle counts by its own name, as in `find_voices`.
+    found = Path(os.path.abspath(folder)).name
+    if manifest.name != found:
+        msg = f"{path}: name is {manifest.name!r}, the folder is {found!r}; they must agree"
         raise VoiceBundleError(msg)
     return manifest
 
@@ -70,8 +73,11 @@ def load_manifest(folder: Path) -> VoiceManifest:
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        msg = f"{path}: {error}"
+    except OSError as error:
+        msg = f"{path}: {error.strerror or error}"
+        raise VoiceBundleError(msg) from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:  # a scalar may be no number or no date
+        msg = f"{path}: {' '.join(str(error).split())}"
         raise VoiceBundleError(msg) from error
     found = content.get("format") if isinstance(content, dict) else None
     if not isinstance(content, dict) or found != FORMAT_VERSION:

@@ -48,9 +48,16 @@ def pitch_of_frames(frames: FloatArray, rows: F0Rows, pitch_factor: float) -> Pi
         rows: The voice's normalisation.
         pitch_factor: Multiplies F0 (before the floor).
     """
-    f0_hz = frames[:, -2].astype(np.float64) * rows.scale_hz + rows.offset_hz
+    f0_hz = _denormalised(frames[:, -2], rows)
     voiced = (frames[:, -1] >= np.float32(rows.uv_threshold)).astype(np.float64)
     return Pitch(np.maximum(f0_hz * pitch_factor, rows.floor_hz), voiced)
+
+
+def _denormalised(row: FloatArray, rows: F0Rows) -> DoubleArray:
+    """F0 in Hz, with the reference's rounding: a phase that runs for seconds magnifies the last bit."""
+    if rows.norm == "global":  # float32 throughout; the statistics of `mean_std` are float64
+        return (row * np.float32(rows.scale_hz) + np.float32(rows.offset_hz)).astype(np.float64)
+    return row.astype(np.float64) * rows.scale_hz + rows.offset_hz
 
 
 def interpolated_phase(

@@ -110,3 +110,14 @@ def test_help_and_version_have_status_0(arguments: list[str], capsys: pytest.Cap
         main(arguments)
     assert caught.value.code == 0
     assert "zhiyin" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(config: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("server.voices_command.list_voices", interrupted)
+    assert main(["voices", "list"]) == 128 + signal.SIGINT
+    assert capsys.readouterr().err == "zhiyin: interrupted\n"

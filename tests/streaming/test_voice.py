@@ -121,3 +121,20 @@ def test_a_manifest_survives_yaml():
     manifest = SambertManifest.model_validate(yaml.safe_load(yaml.safe_dump(content, sort_keys=False)))
     assert manifest.symbols == SymbolLists(phones=("a_c", "b_c"), tones=("tone1",), has_mask=False)
     assert list(manifest.emotions) == ["neutral", "happy", "sad"]
+
+
+def test_a_link_to_a_bundle_counts_by_its_own_name(bundle: Path, tmp_path: Path):
+    (tmp_path / "links").mkdir()
+    real = bundle.rename(tmp_path / "elsewhere")
+    for name in (bundle.name, "other"):
+        (tmp_path / "links" / name).symlink_to(real)
+    assert load_manifest(tmp_path / "links" / bundle.name).name == bundle.name
+    with pytest.raises(VoiceBundleError, match="the folder is 'other'; they must agree"):
+        load_manifest(tmp_path / "links" / "other")
+
+
+@pytest.mark.parametrize("text", ["a: 2020-99-99", "a: [", "[" * 5000])
+def test_a_manifest_that_is_no_yaml_is_refused_in_one_line(bundle: Path, text: str):
+    (bundle / MANIFEST_NAME).write_text(text)
+    with pytest.raises(VoiceBundleError, match=rf"{MANIFEST_NAME}: [^\n]+\Z"):
+        load_manifest(bundle)

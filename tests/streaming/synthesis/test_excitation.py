@@ -130,5 +130,14 @@ def test_f0_rows_are_denormalised_scaled_and_floored(factor: float, expected: li
     assert result.voiced.tolist() == [0.0, 1.0, 1.0]
 
 
+def test_global_f0_is_rounded_to_float32_after_each_operation():
+    row = np.random.default_rng(0).uniform(0.0, 1.0, 1000).astype(np.float32)
+    frames = np.stack([row, np.ones_like(row)], axis=1)
+    result = pitch_of_frames(frames, F0Rows(norm="global", offset_hz=30.0, scale_hz=700.0), 1.0)
+    in_float32 = row * np.float32(700.0) + np.float32(30.0)
+    np.testing.assert_array_equal(result.f0_hz, in_float32.astype(np.float64))
+    assert np.any(in_float32 != (row.astype(np.float64) * 700.0 + 30.0).astype(np.float32))
+
+
 def test_a_plain_vocoder_gets_no_channels():
     assert make_excitation(fake_manifest(), 0).push(pitch(3)).shape == (0, 3 * HOP)
