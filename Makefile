@@ -16,7 +16,7 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-training train-voice serve test test-training format bench-ttfc bench-import lock clean distclean
+.PHONY: help install install-training train-voice serve test test-training format bench-ttfc bench-cache bench-import lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
@@ -58,6 +58,9 @@ format: $(VENV)/.stamp-dev  ## Rewrite the sources in the project's format
 
 bench-ttfc: $(VENV)/.stamp-training  ## Time to first chunk against the whole-utterance pipeline
 	$(BIN)/python -m benchmarks.ttfc $(ARGS)
+
+bench-cache: $(VENV)/.stamp-dev  ## Time to first chunk of sentences that were spoken before
+	$(BIN)/python -m benchmarks.cache $(ARGS)
 
 bench-import: $(VENV)/.stamp-training  ## Import a voice of full width (random weights); the same times for it
 	$(BIN)/python -m benchmarks.full_width build/full_width

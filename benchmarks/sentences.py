@@ -6,7 +6,7 @@ State   none
 
 Every Mandarin syllable is two phones, so a sentence of 60 phones has 30 characters besides punctuation.
 Templates and cities rotate: all texts of one length differ, from their first clause on, which keeps a
-cache of phrases from answering in place of the networks.
+cache of phrases from beginning them. Later clauses without a city come back: RTF is measured without a cache.
 """
 
 from __future__ import annotations

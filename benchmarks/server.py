@@ -1,20 +1,24 @@
 """Run our server as a process of its own, as a user would, for the time of a measurement.
 
-Input   command-line flags for `zhiyin serve`
+Input   command-line flags for `zhiyin serve`; environment variables
 Output  the address it listens on
 State   the process; it ends with the `with` block
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+NO_CACHE = {"ZHIYIN_CACHE__MEMORY_MB": "0"}
+"""Environment of a server that computes everything that it speaks."""
 
 READY_TIMEOUT_S = 60.0  # a cold start loads and warms every voice
 STOP_TIMEOUT_S = 15.0
@@ -23,8 +27,10 @@ _READY = re.compile(r"ready\b.*?http://([\w.\-]+:\d+)")
 
 
 @contextmanager
-def running_server(flags: list[str]) -> Iterator[str]:
+def running_server(flags: list[str], environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """Start `zhiyin serve` on a free port of the loopback interface; yield its address as `host:port`.
+
+    `environment` is added to that of this process: settings without a flag.
 
     An error inside the `with` block leaves it with the end of the server's log as a note.
 
@@ -36,7 +42,9 @@ def running_server(flags: list[str]) -> Iterator[str]:
         output = Path(folder) / "server.log"
         with (
             output.open("wb") as log,
-            subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as process,
+            subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
+            ) as process,
         ):
             try:
                 yield _wait_until_ready(process, output)

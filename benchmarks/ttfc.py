@@ -12,7 +12,8 @@ else the machine does meets both alike:
 The voice is the shipped one, or with `--voice` a KAN-TTS checkpoint, which is first imported into a temporary
 folder; that is timed too.
 
-Every repetition speaks another text (benchmarks/sentences.py). Both sides speak a few texts unmeasured first.
+Every repetition speaks another text (benchmarks/sentences.py), and the server keeps no segments: the later
+clauses of two texts may be alike. Both sides speak a few texts unmeasured first.
 The last line printed is one JSON object with the rows and what they were measured on.
 
 Run with `make bench-ttfc`, or `python -m benchmarks.ttfc --help`.
@@ -37,7 +38,7 @@ import numpy as np
 
 from benchmarks.machine import ROOT, Machine, describe_machine
 from benchmarks.sentences import DISTINCT_TEXTS, TEMPLATES, sentence
-from benchmarks.server import running_server
+from benchmarks.server import NO_CACHE, running_server
 from benchmarks.wire import Reception, StreamTimer
 from streaming.errors import StreamError
 from streaming.frontends import symbol_tables
@@ -145,7 +146,7 @@ async def run(options: argparse.Namespace, folder: Path, whole: WholePipeline) -
     """Start the server with the voice's folder and measure every length on one connection."""
     voice = load_manifest(folder)
     flags = ["--voices", str(folder.parent), *shlex.split(options.server_flags)]
-    with running_server(flags) as address:
+    with running_server(flags, NO_CACHE) as address:
         async with StreamTimer(f"ws://{address}") as server:
             return [
                 await measure_length(phones, options.repetitions, whole, server, voice)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.backend import Backend
+from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
 from server.native import PATH, NativeEndpoint
 from server.version import zhiyin_version
 from server.voices_endpoint import RELOAD_PATH, VOICES_PATH, VoicesEndpoint
@@ -27,6 +28,8 @@ Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://
 GET {path}    WebSocket; the protocol is in docs/protocol.md
 GET {voices}    voices, speakers, emotions
 POST {reload}    look for new voices
+GET {cache}    what the cache of spoken segments holds
+POST {clear}    forget them
 GET /healthz      alive and well
 GET /readyz       ready for requests
 """
@@ -37,6 +40,7 @@ def build_app(backend: Backend) -> web.Application:
     app = web.Application()
     native = NativeEndpoint(backend, zhiyin_version())
     voices = VoicesEndpoint(backend)
+    cache = CacheEndpoint(backend)
     app[BACKEND] = backend
     app[NATIVE] = native
     app.router.add_get("/", welcome)
@@ -44,6 +48,8 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_get("/readyz", readyz)
     app.router.add_get(VOICES_PATH, voices.list_voices)
     app.router.add_post(RELOAD_PATH, voices.reload)
+    app.router.add_get(CACHE_PATH, cache.tell)
+    app.router.add_post(CLEAR_PATH, cache.clear)
     app.router.add_get(PATH, native.handle)
     app.on_shutdown.append(_cut_connections)
     app.on_cleanup.append(_close_backend)
@@ -53,7 +59,13 @@ def build_app(backend: Backend) -> web.Application:
 async def welcome(request: web.Request) -> web.Response:
     """Say what this is and what to try."""
     text = _WELCOME.format(
-        version=zhiyin_version(), host=request.host, path=PATH, voices=VOICES_PATH, reload=RELOAD_PATH
+        version=zhiyin_version(),
+        host=request.host,
+        path=PATH,
+        voices=VOICES_PATH,
+        reload=RELOAD_PATH,
+        cache=CACHE_PATH,
+        clear=CLEAR_PATH,
     )
     return web.Response(text=text)
 

@@ -1,7 +1,7 @@
 """Who may connect: tokens from the configuration, compared in constant time.
 
 Input   an HTTP request
-Output  nothing, or UnauthorizedError
+Output  nothing, or UnauthorizedError, or the answer that tells it
 State   none
 """
 
@@ -15,6 +15,15 @@ from server.config import AuthConfig
 from streaming.errors import UnauthorizedError
 
 SCHEME = "bearer"  # compared without case (RFC 9110, 11.1)
+
+
+def refusal(request: web.Request, config: AuthConfig) -> web.Response | None:
+    """Return the JSON answer to a request without a valid token; None if it may go on."""
+    try:
+        check_token(request, config)
+    except UnauthorizedError as error:
+        return web.json_response({"error": {"code": error.code, "message": str(error)}}, status=401)
+    return None
 
 
 def check_token(request: web.Request, config: AuthConfig) -> None:

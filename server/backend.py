@@ -2,7 +2,7 @@
 
 Input   the configuration
 Output  utterances, ready to take text; facts about voices
-State   the voice library, the loads under way, the worker threads
+State   the voice library, the loads under way, the worker threads, the cache of segments
 It does not know protocols, sockets or messages.
 """
 
@@ -24,6 +24,7 @@ from streaming.errors import (
 )
 from streaming.events import TextPolicy
 from streaming.loaded_voice import LoadedVoice
+from streaming.scheduling.cache import SegmentCache
 from streaming.scheduling.workers import Workers
 from streaming.text.segmenter import SegmentPolicy
 from streaming.types import Style
@@ -42,6 +43,7 @@ class Backend:
         self.config = config
         self.library = library
         self.workers = workers
+        self.cache = SegmentCache(config.cache.memory_mb * BYTES_PER_MB)
         self._started_s = time.monotonic()
         self._loaders = ThreadPoolExecutor(LOADERS, "voice-loader")
         self._loads: dict[str, asyncio.Future[LoadedVoice]] = {}
@@ -82,7 +84,7 @@ class Backend:
             BadRequestError: The voice cannot be changed like this.
         """
         policy = text_policy(self.config.text, self.config.limits.chars_per_context, max_delay_ms)
-        return Utterance(voice, self.workers, style=style, policy=policy)
+        return Utterance(voice, self.workers, style=style, policy=policy, cache=self.cache)
 
     async def reload(self) -> Reloaded:
         """Look for voices that came, went or changed; running utterances keep theirs. One at a time."""
@@ -124,7 +126,7 @@ class Backend:
             load.exception()  # those who waited may all be gone; the library has logged it
 
     def _unusable(self, name: str, error: VoiceBundleError) -> UnknownVoiceError:
-        return UnknownVoiceError("voice", name, self.library.names, str(error))
+        return UnknownVoiceError("voice", name, self.library.names, self.library.told(name, str(error)))
 
 
 def open_library(config: ServerConfig) -> VoiceLibrary:

@@ -74,6 +74,12 @@ class TextConfig(_Section):
     max_segment_chars: Annotated[int, Field(ge=20, le=1000)] = 80
 
 
+class CacheConfig(_Section):
+    """What was spoken and is kept for the next who asks for it."""
+
+    memory_mb: Annotated[int, Field(ge=0)] = 256
+
+
 class AudioConfig(_Section):
     """How audio is cut into frames."""
 
@@ -124,6 +130,7 @@ class ServerConfig(BaseSettings):
     voice: VoiceConfig = VoiceConfig()
     workers: WorkerConfig = WorkerConfig()
     text: TextConfig = TextConfig()
+    cache: CacheConfig = CacheConfig()
     audio: AudioConfig = AudioConfig()
     limits: LimitConfig = LimitConfig()
     auth: AuthConfig = AuthConfig()

@@ -108,6 +108,7 @@ class Context:
     async def run(self) -> None:
         """Speak to the end. Returns when `done` or `error` has been handed to the transport."""
         try:
+            await self.utterance.prepare()  # `voice.load_s` bounds it; the client cannot shorten it
             async with asyncio.timeout(self._settings.idle_s) as self._idle:
                 try:
                     await self._speak()

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from server.auth import check_token
+from server.auth import refusal
 from server.backend import Backend
-from streaming.errors import BadRequestError, UnauthorizedError
+from streaming.errors import BadRequestError
 from streaming.manifest import (
     EMOTION_ALIASES,
     EMOTION_INTENSITY_RANGE,
@@ -46,36 +46,32 @@ class VoicesEndpoint:
 
     async def list_voices(self, request: web.Request) -> web.Response:
         """List the voices and what each can do; those that cannot be used, with the reason."""
-        if (refusal := self._refusal(request)) is not None:
-            return refusal
+        if (refused := refusal(request, self._backend.config.auth)) is not None:
+            return refused
         library = self._backend.library
         default, loaded = library.default_name, library.loaded_names
         voices = [
             {"name": name, "default": name == default, "loaded": name in loaded, **describe(manifest)}
             for name, manifest in library.manifests.items()
         ]
-        return web.json_response({"voices": voices, "broken": dict(library.broken)})
+        return web.json_response({"voices": voices, "broken": self._told(library.broken)})
 
     async def reload(self, request: web.Request) -> web.Response:
         """Look at the folders again and tell what came, went and changed."""
-        if (refusal := self._refusal(request)) is not None:
-            return refusal
+        if (refused := refusal(request, self._backend.config.auth)) is not None:
+            return refused
         found = await self._backend.reload()
         return web.json_response(
             {
                 "added": list(found.added),
                 "removed": list(found.removed),
                 "changed": list(found.changed),
-                "broken": dict(found.broken),
+                "broken": self._told(found.broken),
             }
         )
 
-    def _refusal(self, request: web.Request) -> web.Response | None:
-        try:
-            check_token(request, self._backend.config.auth)
-        except UnauthorizedError as error:
-            return web.json_response({"error": {"code": error.code, "message": str(error)}}, status=401)
-        return None
+    def _told(self, broken: Mapping[str, str]) -> dict[str, str]:
+        return {name: self._backend.library.told(name, reason) for name, reason in broken.items()}
 
 
 def describe(manifest: VoiceManifest) -> dict[str, object]:

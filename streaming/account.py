@@ -58,6 +58,7 @@ class Account:
         self.chars = 0
         self.samples = 0
         self.segments = 0
+        self.cached_segments = 0
         self._sample_rate = sample_rate
         self._clock = clock
         self._opened_s = clock()
@@ -123,7 +124,7 @@ class Account:
             samples=self.samples,
             chars=self.chars,
             segments=self.segments,
-            cached_segments=0,
+            cached_segments=self.cached_segments,
             ttfc_ms=ttfc_ms,
             audible_ttfc_ms=audible_ms,
             queue_ms=None if ttfc_ms is None else 1000.0 * self._queued_s,

@@ -59,7 +59,10 @@ class WordsTimed:
 
 @dataclass(frozen=True, slots=True)
 class AudioReady:
-    """Consecutive audio: `samples` [n] float32 in [-1, 1], never empty."""
+    """Consecutive audio: `samples` [n] float32 in [-1, 1], never empty.
+
+    `cached` says that up to here nothing of the segment was computed for this utterance.
+    """
 
     samples: FloatArray
     start_sample: int

@@ -8,7 +8,8 @@ Not here: which voices there are and how long they stay (voices.py)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -28,15 +29,27 @@ from streaming.voice import load_manifest, verify_files
 EngineName = Literal["onnx", "fake"]
 WARM_UP_TEXTS = ("你好，欢迎。", "Hello, welcome.")  # long enough for two blocks: every network runs
 WARM_UP_TOKENS = 12  # where no text can be pronounced
+SILENT_FIELDS = {"description", "licence", "provenance", "quality"}  # of the manifest: they shape no sound
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedVoice:
-    """A voice that can speak; shared by any number of utterances and threads."""
+    """A voice that can speak; shared by any number of utterances and threads.
+
+    Attributes:
+        content: Digest of what its sound depends on: manifest with the checksums of all files, runtime and
+            precision. Voices with equal digests give equal samples.
+    """
 
     manifest: VoiceManifest
     engine: Engine
     frontend: PhonemeSource
+    content: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compute the digest once: every segment that is spoken is looked up by it."""
+        heard = f"{self.engine.name}\n{self.manifest.model_dump_json(exclude=SILENT_FIELDS)}"
+        object.__setattr__(self, "content", hashlib.sha256(heard.encode()).hexdigest())
 
     def warm_up(self) -> None:
         """Speak one short sentence into the void, so that the first user does not pay for it.

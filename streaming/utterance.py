@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -32,10 +33,11 @@ from streaming.events import (
 )
 from streaming.loaded_voice import LoadedVoice
 from streaming.manifest import VoiceManifest
+from streaming.scheduling.cache import SegmentCache
 from streaming.scheduling.workers import Workers
-from streaming.speech import Cancelled, Due, Guard, GuardedEngine, Speech
+from streaming.speech import Cancelled, Due, Speaker, Speech
 from streaming.text.segmenter import Segmenter
-from streaming.types import AudioChunk, Segment, Style
+from streaming.types import Segment, Style
 
 __all__ = [
     "AudioReady",
@@ -75,9 +77,18 @@ class Utterance:
         *,
         style: Style,
         policy: TextPolicy,
+        cache: SegmentCache | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Check the style; nothing is computed yet. A voice that is not loaded is waited for in `events`.
+
+        Args:
+            voice: Who speaks.
+            workers: The threads that compute.
+            style: How it is spoken.
+            policy: How text becomes segments.
+            cache: Segments shared with other utterances; None shares nothing.
+            clock: Seconds; all utterances on the same workers have the same.
 
         Raises:
             UnknownVoiceError: The voice has no such speaker or emotion.
@@ -88,8 +99,9 @@ class Utterance:
         self._workers = workers
         self._style = style
         self._policy = policy
+        self._cache = SegmentCache(0) if cache is None else cache
         self._clock = clock
-        self._guard = Guard()
+        self._cancelled = False
         self._segmenter = Segmenter(policy.segments)
         self._account = Account(voice.manifest.sample_rate, clock)
         self._due: deque[Due | Flushed] = deque()
@@ -98,11 +110,12 @@ class Utterance:
         self._ended = False
         self._consumed = False
         self._running: asyncio.Future[Any] | None = None
+        self._speech: Speech | None = None
 
     @property
     def cancelled(self) -> bool:
         """Whether it was cancelled, or its event stream is over."""
-        return self._guard.cancelled
+        return self._cancelled
 
     def append(self, text: str) -> None:
         """Add text, cut anywhere.
@@ -145,17 +158,31 @@ class Utterance:
     def cancel(self) -> None:
         """Stop now: events() ends without `Finished`, and nothing that waits will run. Idempotent.
 
-        A network call that is running finishes in its thread; its result is dropped.
+        A network call that is running finishes in its thread; its result is dropped. A block that others
+        listen to as well is computed to its end.
         """
-        self._guard.cancelled = True
+        self._cancelled = True
         self._due.clear()
         self._wake.set()
+        if self._speech is not None:
+            self._speech.close()
         if self._running is not None:
             self._running.cancel()
 
     def note_first_audio_sent(self) -> None:
         """Tell that the first audio was handed to the transport: the end of TTFC. Idempotent."""
         self._account.note_sent()
+
+    async def prepare(self) -> None:
+        """Wait until the voice is loaded; returns early when the utterance is cancelled.
+
+        `events` does the same. To call this first is to know how long the client is not to blame.
+
+        Raises:
+            StreamError: The voice could not be loaded.
+        """
+        with suppress(Cancelled):
+            self._voice = await self._loaded_voice()
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield the events of the utterance; ends after `Finished`, or without it after `cancel`.
@@ -175,15 +202,18 @@ class Utterance:
         self._consumed = True
         try:
             voice = await self._loaded_voice()
-            engine = GuardedEngine(voice.engine, self._guard)
+            speaker = Speaker(voice, self._style, self._cache, self._clock)
             while (due := await self._next_due()) is not None:
                 if isinstance(due, Flushed):
                     yield Flushed(due.flush_id, self._account.samples)
                     continue
-                speech = Speech(due, voice, engine, self._style, self._account)
+                self._speech = speech = Speech(due, speaker, self._account)
                 while not speech.done:
-                    for event in speech.events(await self._computed(speech)):
+                    await self._get_ready(speech)
+                    for event in speech.events():
                         yield event
+                speech.close()
+                self._speech = None  # while text is waited for, its audio need not be held
             yield Finished(self._account.receipt())
         except Cancelled:
             return
@@ -198,7 +228,7 @@ class Utterance:
 
     async def _next_due(self) -> Due | Flushed | None:
         """Wait for the next thing to do; None when the text has ended and all is done."""
-        while not self._guard.cancelled:
+        while not self._cancelled:
             if self._due:
                 return self._due.popleft()
             if self._ended:
@@ -212,13 +242,20 @@ class Utterance:
                     self._flush_segmenter(self._account.last_text_s)
         raise Cancelled
 
-    async def _computed(self, speech: Speech) -> AudioChunk | None:
-        """Have the next block of a segment computed by a worker."""
+    async def _get_ready(self, speech: Speech) -> None:
+        """Wait until the next block of a segment is there: kept, computed by a worker, or by another's."""
+        if speech.ready:
+            await asyncio.sleep(0)  # what costs nothing must not keep the event loop from the others
         self._stop_if_cancelled()
-        deadline_s = self._account.deadline_s()
-        return await self._finished(
-            self._workers.submit(deadline_s, speech.compute, self._clock(), self._clock)
-        )
+        while not speech.ready:
+            elsewhere = speech.under_way
+            if elsewhere is None:
+                deadline_s = self._account.deadline_s()
+                elsewhere = await self._finished(
+                    self._workers.submit(deadline_s, speech.compute, self._clock())
+                )
+            if elsewhere is not None:
+                await self._finished(asyncio.wrap_future(elsewhere))
 
     async def _finished(self, running: asyncio.Future[Result]) -> Result:
         """Wait for work that `cancel` drops."""
@@ -236,7 +273,7 @@ class Utterance:
         return result
 
     def _stop_if_cancelled(self) -> None:
-        if self._guard.cancelled:
+        if self._cancelled:
             raise Cancelled
 
     def _soft_flush_in_s(self) -> float | None:
@@ -256,7 +293,7 @@ class Utterance:
             self._wake.set()
 
     def _refuse_if_over(self, action: str) -> None:
-        if self._ended or self._guard.cancelled:
-            state = "was cancelled" if self._guard.cancelled else "has ended"
+        if self._ended or self._cancelled:
+            state = "was cancelled" if self._cancelled else "has ended"
             msg = f"{action} is not allowed: the utterance {state}"
             raise UnexpectedMessageError(msg)

@@ -10,6 +10,7 @@ dropped, here or on disk, stays alive for the utterances that hold it.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -22,8 +23,12 @@ from streaming.engines.fake import fake_manifest
 from streaming.errors import UnknownVoiceError, VoiceBundleError
 from streaming.loaded_voice import EngineName, LoadedVoice, load_voice
 from streaming.manifest import VoiceManifest
+from streaming.memory import return_freed_memory
+from streaming.voice import MANIFEST_NAME
 
 logger = logging.getLogger(__name__)
+
+_FOLDERS_OF_PATH = re.compile(r"(?<![\w./])/(?:[^/\s:]+/)+")
 
 Load = Callable[[Path, EngineName, str], LoadedVoice]
 
@@ -36,7 +41,7 @@ class Reloaded:
         added: Names that were not there before.
         removed: Names that are gone.
         changed: Names whose files are others than before; they are loaded anew when asked for.
-        broken: Every bundle that cannot be used now, and why.
+        broken: Every bundle that cannot be used now, and why, with full paths.
     """
 
     added: tuple[str, ...]
@@ -110,7 +115,7 @@ class VoiceLibrary:
 
     @property
     def broken(self) -> Mapping[str, str]:
-        """Bundles that cannot be used, and why."""
+        """Bundles that cannot be used, and why, with full paths."""
         with self._lock:
             return self._broken()
 
@@ -149,6 +154,12 @@ class VoiceLibrary:
         if under_way is None:
             self._fly(entry, flight)
         return flight.result()
+
+    def told(self, name: str, reason: str) -> str:
+        """Return why a bundle cannot be used as strangers may read it: file names, but not where they lie."""
+        for folder in self._folders:
+            reason = reason.replace(f"{folder / name}/", "")
+        return _FOLDERS_OF_PATH.sub("", reason)
 
     def rescan(self) -> Reloaded:
         """Look at the folders again. Voices whose files changed are loaded anew when next asked for.
@@ -214,7 +225,8 @@ class VoiceLibrary:
         try:
             voice = self._load(entry.bundle.folder, self._engine, self._precision)
             if voice.manifest != entry.bundle.manifest:
-                msg = f"{entry.bundle.folder}: changed since it was listed; the voices have to be reloaded"
+                path = entry.bundle.folder / MANIFEST_NAME
+                msg = f"{path}: changed since it was listed; the voices have to be reloaded"
                 raise VoiceBundleError(msg)
         except BaseException as error:
             with self._lock:
@@ -230,6 +242,7 @@ class VoiceLibrary:
                 self._loaded[entry.bundle.name] = voice
                 self._make_room()
         flight.set_result(voice)
+        return_freed_memory()  # loading leaves much behind, and so does what was dropped before
 
     def _make_room(self) -> None:
         """Drop voices, least recently used first, until the limit is kept or one is left. Under the lock."""

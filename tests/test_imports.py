@@ -37,13 +37,21 @@ ALLOWED: dict[str, set[str]] = {
     "streaming.loaded_voice": VALUES
     | MANIFESTS
     | {"streaming.voice", "streaming.frontends", "streaming.synthesis", "streaming.engines"},
+    "streaming.memory": set(),
     "streaming.voices": VALUES
     | MANIFESTS
-    | {"streaming.voice", "streaming.bundles", "streaming.loaded_voice", "streaming.engines"},
+    | {
+        "streaming.memory",
+        "streaming.voice",
+        "streaming.bundles",
+        "streaming.loaded_voice",
+        "streaming.engines",
+    },
     "streaming.events": VALUES | {"streaming.text.segmenter"},
     "streaming.account": VALUES,
     "streaming.speech": VALUES
-    | {"streaming.events", "streaming.account", "streaming.loaded_voice", "streaming.synthesis"},
+    | {"streaming.manifest", "streaming.synthesis", "streaming.scheduling"}
+    | {"streaming.events", "streaming.account", "streaming.loaded_voice"},
     "streaming.utterance": VALUES
     | {"streaming.manifest"}
     | {"streaming.loaded_voice", "streaming.events", "streaming.account", "streaming.speech"}
@@ -104,6 +112,7 @@ FORBIDDEN: dict[str, set[str]] = {
     "streaming.voice": NETWORK | CONCURRENCY,
     "streaming.bundles": NETWORK | CONCURRENCY,
     "streaming.synthesis": NETWORK | CONCURRENCY,
+    "streaming.scheduling.cache": NETWORK | CONCURRENCY - {"threading", "concurrent"},
     "streaming.engines": NETWORK | {"asyncio"},
 }
 

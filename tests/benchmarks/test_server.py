@@ -58,3 +58,12 @@ def test_a_server_that_never_gets_ready_is_stopped(monkeypatch: pytest.MonkeyPat
     with pytest.raises(RuntimeError, match="not ready after 0 s"), server.running_server([]):
         pass
     assert launcher.processes[0].poll() is not None
+
+
+def test_the_server_is_given_the_environment_on_top_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS", "kept")
+    program = "import os, sys; sys.exit(os.environ['OURS'] + os.environ['ZHIYIN_CACHE__MEMORY_MB'])"
+    launch(monkeypatch, program)
+    with pytest.raises(RuntimeError) as error, server.running_server([], server.NO_CACHE):
+        pass
+    assert "kept0" in error.value.__notes__[0]

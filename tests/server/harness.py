@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import msgpack
 from aiohttp import web
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,7 +20,7 @@ from websockets.typing import Subprotocol
 
 from server.app import NATIVE, build_app
 from server.backend import Backend
-from server.config import LimitConfig, ServerConfig
+from server.config import CacheConfig, LimitConfig, ServerConfig
 from server.native import NativeEndpoint
 from server.serving import shut_down
 from streaming.engines.fake import FakeEngine
@@ -69,8 +70,11 @@ class Server:
 
 
 def limits(**values: Any) -> ServerConfig:
-    """The default configuration with other limits; draining is off unless asked for."""
-    return ServerConfig(limits=LimitConfig(**{"drain_s": 0, **values}))
+    """The default configuration with other limits; draining is off unless asked for, and so is the cache.
+
+    LONG_TEXT is one sentence over and over: with the cache it would cost nothing.
+    """
+    return ServerConfig(limits=LimitConfig(**{"drain_s": 0, **values}), cache=CacheConfig(memory_mb=0))
 
 
 @asynccontextmanager
@@ -92,6 +96,14 @@ async def running(
     finally:
         if runner.server is not None:
             await shut_down(runner)
+
+
+async def ask(server: Server, method: str, path: str, **options: Any) -> tuple[int, Any]:
+    """Send an HTTP request; return the status and the JSON or text of the answer."""
+    url = f"http://127.0.0.1:{server.port}{path}"
+    async with aiohttp.ClientSession() as session, session.request(method, url, **options) as response:
+        is_json = response.content_type == "application/json"
+        return response.status, await (response.json() if is_json else response.text())
 
 
 class RawClient:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from server.framing import CODECS, Frame
 from server.lanes import LANE_FRAMES, Outbox
 from server.packing import OutputFormat
 from streaming.audio.pcm import PcmFormat
+from streaming.errors import OverloadedError
 from streaming.events import AudioReady, Event, Finished, SegmentStarted
 from streaming.types import Receipt, Segment
 from streaming.utterance import Utterance
@@ -41,6 +43,8 @@ SETTINGS = ContextSettings(
 
 class TwoBlocks:
     """An utterance of two blocks whose end is known at once."""
+
+    async def prepare(self) -> None: ...
 
     async def events(self) -> AsyncIterator[Event]:
         yield SegmentStarted(Segment(0, "好。", 0, 2), 0)
@@ -86,4 +90,26 @@ async def test_frames_that_are_written_after_the_speech_is_over_do_no_harm() -> 
     assert not writer.done()  # the idle timer, which is over, must not end the connection
     assert ends == [False]
     assert [frame.is_text for frame in socket.frames] == [True, False, False, True]
+    writer.cancel()
+
+
+class SlowToLoad(TwoBlocks):
+    """An utterance whose voice takes many turns of the event loop to load, in vain."""
+
+    async def prepare(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        raise OverloadedError("voice 'slow' is still being loaded", 1000)
+
+
+async def test_the_idle_timer_does_not_run_while_the_voice_is_loaded() -> None:
+    socket = SlowSocket()
+    outbox = Outbox(socket.send, stall_s=60.0, on_stuck=lambda reason: None)
+    utterance = cast(Utterance, cast(Any, SlowToLoad()))
+    settings = replace(SETTINGS, idle_s=0.0)
+    context = Context(settings, utterance, outbox.lane(), CODECS["tts.v1.json"], lambda failed: None)
+    writer = asyncio.create_task(outbox.run())
+    await context.run()
+    (frame,) = socket.frames
+    assert b'"overloaded"' in frame.payload
     writer.cancel()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 
 from server.config import AuthConfig, ServerConfig
@@ -15,17 +13,10 @@ from streaming.engines.fake import fake_manifest
 from streaming.errors import VoiceBundleError
 from streaming.sambert_manifest import F0Rows
 from streaming.voices import VoiceLibrary
-from tests.server.harness import SUBPROTOCOLS, Server, audio_of, running
+from tests.server.harness import SUBPROTOCOLS, ask, audio_of, running
 from tests.streaming.doubles import GatedLoad, write_bundle
 
 both = pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
-
-
-async def ask(server: Server, method: str, path: str, **options: Any) -> tuple[int, Any]:
-    url = f"http://127.0.0.1:{server.port}{path}"
-    async with aiohttp.ClientSession() as session, session.request(method, url, **options) as response:
-        is_json = response.content_type == "application/json"
-        return response.status, await (response.json() if is_json else response.text())
 
 
 @pytest.fixture
@@ -71,7 +62,7 @@ async def test_the_list_says_what_each_voice_can_do(library: VoiceLibrary) -> No
     assert (fast["controls"]["speed"], fast["controls"]["volume"]) == ([0.5, 2.0], [0.0, 100.0])
     assert (slow["name"], slow["default"], slow["loaded"]) == ("slow", False, False)
     assert list(body["broken"]) == ["cracked"]
-    assert "format is 9" in body["broken"]["cracked"]
+    assert body["broken"] == {"cracked": "voice.yaml: format is 9; this version reads 2"}
 
 
 def test_only_controls_that_the_voice_honours_are_listed() -> None:
@@ -135,6 +126,23 @@ async def test_a_reload_needs_the_token_and_the_right_method(library: VoiceLibra
         right = {"Authorization": "Bearer right"}
         assert (await ask(server, "POST", "/v1/voices/reload", headers=right))[0] == 200
         assert (await ask(server, "GET", "/v1/voices/reload", headers=right))[0] == 405
+
+
+async def test_the_wire_does_not_tell_where_voices_lie(
+    library: VoiceLibrary, load: GatedLoad, tmp_path: Path
+) -> None:
+    load.error = VoiceBundleError(f"{tmp_path / 'slow' / 'a.onnx'}: no data in /usr/share/espeak-ng-data")
+    load.opened.set()
+    async with running(library=library) as server, server.client() as client:
+        for ctx, name in ((1, "slow"), (2, "slow"), (3, "cracked")):
+            await client.send("open", ctx=ctx, voice=name, text="你好。", end=True)
+            assert str(tmp_path) not in (await client.expect("error", ctx))["message"]
+        expected = {
+            "cracked": "voice.yaml: format is 9; this version reads 2",
+            "slow": "a.onnx: no data in espeak-ng-data",
+        }
+        assert (await ask(server, "GET", "/v1/voices"))[1]["broken"] == expected
+        assert (await ask(server, "POST", "/v1/voices/reload"))[1]["broken"] == expected
 
 
 # -- loading on demand -----------------------------------------------------------------------

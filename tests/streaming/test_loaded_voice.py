@@ -57,6 +57,30 @@ def test_a_bundle_whose_networks_disagree_with_its_manifest_cannot_speak():
         LoadedVoice(wrong, OnnxEngine(folder, manifest), CharFrontend()).warm_up()
 
 
+def content(engine: FakeEngine | None = None, **fields: object) -> str:
+    manifest = fake_manifest().model_copy(update=fields)
+    return LoadedVoice(manifest, engine or FakeEngine(), CharFrontend()).content
+
+
+def test_the_digest_tells_voices_apart_that_may_sound_different():
+    class OtherRuntime(FakeEngine):
+        name = "fake-cpu-int8"
+
+    others = [
+        content(sha256={"vocoder.onnx": "0" * 64}),
+        content(block_frames=(5, 9)),
+        content(symbols="bytes"),
+        content(name="other"),
+        content(OtherRuntime()),
+    ]
+    assert len({content(), *others}) == 1 + len(others)
+
+
+def test_the_digest_does_not_change_with_what_is_only_said_about_a_voice():
+    said = content(description="new", licence="new", provenance="new", quality={"measured": 1})
+    assert said == content()
+
+
 def test_a_bundle_is_loaded_with_its_own_networks():
     voice = load_voice(VOICES / "tiny_16k")
     assert voice.manifest.name == "tiny_16k"

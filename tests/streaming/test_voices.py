@@ -302,3 +302,11 @@ def test_a_configured_default_is_never_replaced_by_another_voice(abc: Path):
     write_bundle(abc, "b")
     library.rescan()
     assert library.get().manifest.name == "b"
+
+
+def test_reasons_for_strangers_name_files_but_not_folders(folder: Path):
+    library = VoiceLibrary([folder])
+    reason = library.broken["broken"]
+    assert reason.startswith(f"{folder / 'broken'}/")
+    assert library.told("broken", reason) == "voice.yaml: format is 9; this version reads 2"
+    assert library.told("broken", "1/2 of it at 3 km/h") == "1/2 of it at 3 km/h"

@@ -1,0 +1,345 @@
+"""Segments that were spoken, kept while memory lasts, and those being spoken, shared while they are filled.
+
+Input   keys of segments, and for a segment that nobody has spoken yet, what computes it
+Output  SegmentReader: the segment's audio block by block, whoever computed it
+State   finished segments, least recently used first; segments under way; counters
+Not here: text, voices, event loops. Which thread computes and who is notified is the callers' matter.
+
+Readers of one segment share one synthesis. Nobody drives it: a reader that has heard all there is computes
+the next block itself, for all, and the others wait for that block without taking a thread. So a shared
+segment is never computed ahead of its fastest reader, and ends with its last one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from streaming.errors import SynthesisError, UnspeakableTextError
+from streaming.types import AudioChunk, IntArray, StageTimes, Style, WordSpan
+
+# What lies around the samples, by tracemalloc: 2.2 kB for a segment of 8 chunks, and 290 bytes per word.
+ENTRY_BYTES = 1000
+CHUNK_BYTES = 200
+WORD_BYTES = 300
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentKey:
+    """Everything that shapes the sound of a segment.
+
+    Attributes:
+        voice: Its name, by which entries are cleared.
+        content: Digest of what the voice is made of and what runs it.
+        text: The segment as the frontend gets it.
+        style: With the speaker and the emotion as the voice itself names them.
+    """
+
+    voice: str
+    content: str
+    text: str
+    style: Style
+
+
+class Work(Protocol):
+    """What computes one segment, in one thread at a time; words and starts are known with the first audio."""
+
+    times: StageTimes
+    """What the calls cost; whoever caused a call takes it out."""
+
+    @property
+    def words(self) -> tuple[WordSpan, ...]:
+        """The segment's words."""
+        ...
+
+    @property
+    def token_start_samples(self) -> IntArray:
+        """First sample of each token and the end: [n_tokens + 1] int64."""
+        ...
+
+    def advance(self) -> AudioChunk | None:
+        """Compute the next audio; None when nothing (more) is heard. Blocking."""
+        ...
+
+
+Abandoned = Callable[[], bool]
+"""Whether nobody listens any more: work may then stop between two network calls, by any exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatistics:
+    """Counters since the start, and what is held now.
+
+    Attributes:
+        hits: Segments that were there from beginning to end when they were asked for.
+        shared: Segments that were joined while another request had them computed.
+        misses: Segments that were computed from their beginning.
+        evictions: Finished segments that made room for others.
+        entries: Finished segments that are held.
+        filling: Segments under way.
+        used_bytes: What the finished segments take.
+        limit_bytes: What they may take.
+    """
+
+    hits: int
+    shared: int
+    misses: int
+    evictions: int
+    entries: int
+    filling: int
+    used_bytes: int
+    limit_bytes: int
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """One segment. The cache's lock guards every change; a chunk is there before `over` is set."""
+
+    key: SegmentKey
+    work: Work | None = None  # None once it is over, so that the state of the networks is freed
+    chunks: list[AudioChunk] = field(default_factory=list)
+    words: tuple[WordSpan, ...] = ()
+    token_start_samples: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    progress: Future[None] | None = None  # while a reader computes; done when that call ends
+    over: bool = False  # no more chunks come
+    error: Exception | None = None  # why; itself never raised
+    n_readers: int = 0
+
+    @property
+    def n_bytes(self) -> int:
+        audio_bytes = sum(CHUNK_BYTES + chunk.samples.nbytes for chunk in self.chunks)
+        words_bytes = WORD_BYTES * len(self.words) + self.token_start_samples.nbytes
+        return ENTRY_BYTES + words_bytes + audio_bytes
+
+
+class SegmentReader:
+    """One listener of a segment. `advance` runs in worker threads, everything else never blocks."""
+
+    def __init__(self, cache: SegmentCache, entry: _Entry) -> None:
+        self._cache = cache
+        self._entry = entry
+        self._position = 0
+        self._closed = False
+        self.computed = False
+        """Whether any of the segment was computed at this reader's expense."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether `next` has an answer."""
+        return self._position < len(self._entry.chunks) or self._entry.over
+
+    @property
+    def under_way(self) -> Future[None] | None:
+        """The call of another reader that computes the next chunk; done when it ends. Cannot be cancelled."""
+        return self._entry.progress
+
+    @property
+    def words(self) -> tuple[WordSpan, ...]:
+        """The segment's words; known with the first chunk."""
+        return self._entry.words
+
+    @property
+    def token_start_samples(self) -> IntArray:
+        """First sample of each token and the end, [n_tokens + 1] int64; known with the first chunk."""
+        return self._entry.token_start_samples
+
+    def next(self) -> AudioChunk | None:
+        """Return the next chunk, None after the last; call it when `ready`.
+
+        Raises:
+            UnspeakableTextError: The voice cannot pronounce the segment.
+            SynthesisError: The synthesis failed, at whoever's expense.
+        """
+        entry = self._entry
+        if self._position < len(entry.chunks):
+            self._position += 1
+            return entry.chunks[self._position - 1]
+        if entry.error is not None:
+            raise _told_again(entry.error)
+        return None
+
+    def advance(self, times: StageTimes) -> Future[None] | None:
+        """Compute the next chunk, unless it is there or another reader is at it. Blocking.
+
+        Args:
+            times: What the call cost is added to these.
+
+        Returns:
+            The other reader's call, to be waited for; None when this one is `ready`.
+
+        Raises:
+            Exception: What the work raised. Readers that share it hear of it from `next`.
+        """
+        entry, cache = self._entry, self._cache
+        with cache.lock:
+            if self.ready:
+                return None
+            if entry.progress is not None:
+                return entry.progress
+            work, progress = entry.work, Future[None]()
+            assert work is not None  # it is not over
+            progress.set_running_or_notify_cancel()  # so that nobody who waits can cancel it for the others
+            entry.progress = progress
+            self.computed = True
+        try:
+            cache.note_chunk(entry, work, _paid_for(work, times))
+        except BaseException as error:
+            cache.note_failure(entry, error)
+            raise
+        finally:
+            progress.set_result(None)
+        return None
+
+    def close(self) -> None:
+        """Leave. A segment that nobody listens to any more stops, and is kept only if it is complete."""
+        if not self._closed:
+            self._closed = True
+            self._cache.note_left(self._entry)
+
+
+class SegmentCache:
+    """Finished segments within a limit of bytes, and segments that are shared while they are computed.
+
+    Thread-safe. What readers hold stays theirs when it is evicted or cleared.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        """Take what the finished segments may take together; 0 keeps and shares nothing."""
+        if limit_bytes < 0:
+            msg = f"limit_bytes must not be negative, found {limit_bytes}"
+            raise ValueError(msg)
+        self.lock = threading.Lock()
+        """Guards all entries; held for moments, never while anything is computed."""
+        self._limit_bytes = limit_bytes
+        self._filling: dict[SegmentKey, _Entry] = {}
+        self._finished: OrderedDict[SegmentKey, _Entry] = OrderedDict()
+        self._used_bytes = 0
+        self._hits = self._shared = self._misses = self._evictions = 0
+
+    def open(self, key: SegmentKey, new_work: Callable[[Abandoned], Work]) -> SegmentReader:
+        """Return a reader of the segment, which starts at its beginning; close it when done.
+
+        Args:
+            key: What is spoken, and how.
+            new_work: Makes what computes the segment, if nobody has begun to. Must be cheap.
+        """
+        with self.lock:
+            entry = self._known(key) or self._begun(key, new_work)
+            entry.n_readers += 1
+            return SegmentReader(self, entry)
+
+    def statistics(self) -> CacheStatistics:
+        """Return a snapshot of the counters."""
+        with self.lock:
+            return CacheStatistics(
+                hits=self._hits,
+                shared=self._shared,
+                misses=self._misses,
+                evictions=self._evictions,
+                entries=len(self._finished),
+                filling=len(self._filling),
+                used_bytes=self._used_bytes,
+                limit_bytes=self._limit_bytes,
+            )
+
+    def clear(self, voice: str | None = None) -> int:
+        """Forget the segments of a voice, or all; return how many.
+
+        Segments under way are heard to their end by those who listen, but nobody joins them any more.
+        """
+        with self.lock:
+            n_cleared = 0
+            for entries in (self._filling, self._finished):
+                for key in [key for key in entries if voice in (None, key.voice)]:
+                    del entries[key]
+                    n_cleared += 1
+            self._used_bytes = sum(entry.n_bytes for entry in self._finished.values())
+            return n_cleared
+
+    def note_chunk(self, entry: _Entry, work: Work, chunk: AudioChunk | None) -> None:
+        """For readers: take what a call computed, None if there was nothing more."""
+        with self.lock:
+            entry.progress = None
+            if chunk is not None:
+                chunk.samples.setflags(write=False)  # others will hear them
+                if not entry.chunks:
+                    entry.words, entry.token_start_samples = work.words, work.token_start_samples
+                entry.chunks.append(chunk)
+            if (chunk is None or chunk.last) and self._end(entry):
+                self._keep(entry)
+
+    def note_failure(self, entry: _Entry, error: BaseException) -> None:
+        """For readers: a call failed, and with it the segment; the next request begins anew."""
+        with self.lock:
+            entry.progress = None
+            entry.error = _told_again(error)
+            self._end(entry)
+
+    def note_left(self, entry: _Entry) -> None:
+        """For readers: one has left."""
+        with self.lock:
+            entry.n_readers -= 1
+            if entry.n_readers == 0 and not entry.over:
+                self._end(entry)
+
+    def _known(self, key: SegmentKey) -> _Entry | None:
+        if key in self._finished:
+            self._hits += 1
+            self._finished.move_to_end(key)
+            return self._finished[key]
+        if key in self._filling:
+            self._shared += 1
+        return self._filling.get(key)
+
+    def _begun(self, key: SegmentKey, new_work: Callable[[Abandoned], Work]) -> _Entry:
+        entry = _Entry(key)
+        entry.work = new_work(partial(_has_no_readers, entry))
+        self._misses += 1
+        if self._limit_bytes:
+            self._filling[key] = entry
+        return entry
+
+    def _end(self, entry: _Entry) -> bool:
+        """Note that nothing more comes; return whether the segment could still be joined until now."""
+        entry.over = True
+        entry.work = None
+        was_open = self._filling.get(entry.key) is entry  # not if it was cleared, or sharing is off
+        if was_open:
+            del self._filling[entry.key]
+        return was_open
+
+    def _keep(self, entry: _Entry) -> None:
+        if entry.n_bytes > self._limit_bytes:
+            return
+        self._finished[entry.key] = entry
+        self._used_bytes += entry.n_bytes
+        while self._used_bytes > self._limit_bytes:
+            _, oldest = self._finished.popitem(last=False)
+            self._used_bytes -= oldest.n_bytes
+            self._evictions += 1
+
+
+def _paid_for(work: Work, times: StageTimes) -> AudioChunk | None:
+    """Make a call of the work and add its cost to `times`, before anybody can make the next one."""
+    try:
+        return work.advance()
+    finally:
+        work.times.move_to(times)
+
+
+def _has_no_readers(entry: _Entry) -> bool:
+    return entry.n_readers == 0
+
+
+def _told_again(error: BaseException) -> Exception:
+    """Return a new error of the same meaning: one that was raised holds the frames that it came through."""
+    if isinstance(error, UnspeakableTextError):
+        return UnspeakableTextError(*error.args)
+    return SynthesisError(str(error))
