@@ -142,5 +142,5 @@ def test_a_causal_vocoder_has_no_edges() -> None:
 
 
 def test_the_first_block_of_an_imported_voice_yields_four_frames() -> None:
-    assert block_ramp(0) == (3, 8, 16)
-    assert block_ramp(18) == (21, 8, 16)
+    assert block_ramp(0) == (3, 6, 12, 16)
+    assert block_ramp(18) == (21, 6, 12, 16)
