@@ -17,12 +17,9 @@ from math import log1p
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 import yaml
 
 from training.nets.config import HifiganConfig, SambertConfig
-from training.nets.hifigan import Generator
-from training.nets.sambert import Sambert
 
 SEED = 20
 TOKEN_FRAMES = 6.4  # 80 ms: with the pauses between words, 60 phones become about 6 s
@@ -32,7 +29,12 @@ SPEAKERS = "F7"
 
 
 def write_checkpoint(folder: Path) -> None:
-    """Write `am/`, `voc/` and `audio_config.yaml` of one voice."""
+    """Write `am/`, `voc/` and `audio_config.yaml` of one voice. Needs torch."""
+    import torch  # not at the top: the module can be looked at without it
+
+    from training.nets.hifigan import Generator
+    from training.nets.sambert import Sambert
+
     torch.manual_seed(SEED)
     acoustic, vocoder = Sambert(SambertConfig()), Generator(HifiganConfig())
     with torch.no_grad():
