@@ -92,6 +92,10 @@ class VoiceManifest(Strict):
         first, *others = (self.networks.get(network, {}) for network in self.network_names)
         return tuple(name for name in first if all(name in files for files in others))
 
+    def changed(self, **changes: object) -> Self:
+        """Return a copy with other values, validated like one that is read."""
+        return type(self).model_validate({**self.model_dump(mode="python"), **changes})
+
     def network_file(self, network: NetworkName, precision: str) -> str:
         """Return the file name of one network.
 

@@ -158,7 +158,6 @@ def write_bundle(folder: Path, graphs: Mapping[NetworkName, Graph], manifest: Ma
         logger.info("%s: %d bytes, largest difference %.1e", file, (folder / file).stat().st_size, difference)
         networks[network] = {"fp32": file}
         checksums[file] = file_sha256(folder / file)
-    content = {**manifest.model_dump(mode="python"), "networks": networks, "sha256": checksums}
-    complete = type(manifest).model_validate(content)
+    complete = manifest.changed(networks=networks, sha256=checksums)
     (folder / MANIFEST_NAME).write_text(dump_manifest(complete), encoding="utf-8")
     return complete

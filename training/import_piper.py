@@ -8,9 +8,8 @@ Not here: where the graph is cut (piper_graphs.py), what the check consists of (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,13 +21,11 @@ from streaming.frontends import make_frontend
 from streaming.manifest import NetworkName
 from streaming.piper_manifest import PiperManifest
 from streaming.voice import MANIFEST_NAME, dump_manifest, file_sha256
-from training.imported_manifest import ImportOptions
+from training.imported_manifest import ImportOptions, Progress, provenance
 from training.piper_check import check_piper, refuse_deviation
 from training.piper_graphs import PiperGraphs, cut_piper
 from training.untrusted import CheckpointError, read_json
 from training.untrusted_onnx import read_onnx
-
-Progress = Callable[[str], None]
 
 CONFIG_SUFFIX = ".json"
 # First sound after 16 frames (0.19 s of audio), which with their context cost about as much as 30.
@@ -133,8 +130,8 @@ def import_piper(
     manifest = _manifest(folder.name, source, config, graphs, options)
     make_frontend(manifest)  # a language that espeak-ng lacks is to be known now, not when the voice loads
     networks, checksums = _written(graphs, folder)
-    manifest = _with(manifest, networks=networks, sha256=checksums)
-    manifest = _with(manifest, quality=_checked(whole, manifest, folder, progress))
+    manifest = manifest.changed(networks=networks, sha256=checksums)
+    manifest = manifest.changed(quality=_checked(whole, manifest, folder, progress))
     (folder / MANIFEST_NAME).write_text(dump_manifest(manifest), encoding="utf-8")
     return manifest
 
@@ -230,15 +227,10 @@ def _speakers(config: _Config, graphs: PiperGraphs, source: PiperSource) -> tupl
 
 
 def _provenance(source: PiperSource, config: _Config) -> dict[str, str]:
-    """Where the weights came from: file names with digests; paths of this machine stay out."""
-    digests = {path.name: f"sha256:{file_sha256(path)}" for path in (source.network, source.config)}
+    """Where the weights came from, and what the configuration tells of it."""
     told = {"dataset": config.dataset, "piper_version": config.piper_version}
-    return {
-        "importer": f"zhiyin {version('zhiyin')}",
-        "published_as": source.name,
-        **digests,
-        **{key: value for key, value in told.items() if value},
-    }
+    files = {path.name: path for path in (source.network, source.config)}
+    return {**provenance(source.name, files), **{key: value for key, value in told.items() if value}}
 
 
 def _checked(whole: bytes, manifest: PiperManifest, folder: Path, progress: Progress) -> dict[str, float]:
@@ -255,7 +247,3 @@ def _checked(whole: bytes, manifest: PiperManifest, folder: Path, progress: Prog
         "fp32_deviation_blocks": float(f"{check.blocks:.2g}"),
         "fp32_rtf_at_import": round(check.rtf, 3),
     }
-
-
-def _with(manifest: PiperManifest, **changes: object) -> PiperManifest:
-    return PiperManifest.model_validate({**manifest.model_dump(mode="python"), **changes})

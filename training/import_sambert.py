@@ -7,7 +7,7 @@ State   none
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from streaming.voice import MANIFEST_NAME, dump_manifest, file_sha256
 from training.checkpoints import load_acoustic, load_vocoder
 from training.export import Graph, check_network, export_network
 from training.graphs import acoustic_graphs, vocoder_graph
-from training.imported_manifest import ImportOptions, filled_pauses, imported_manifest
+from training.imported_manifest import ImportOptions, Progress, filled_pauses, imported_manifest
 from training.nets.streaming_vocoder import StreamingVocoder
 from training.quantise import QUANTISED, quantise_dynamically
 from training.self_check import FORCED_FRAMES, Original, SelfCheck, refuse_deviation, self_check
@@ -28,7 +28,6 @@ from training.untrusted import CheckpointError
 
 MAX_LISTED = 5  # problems in a message
 
-Progress = Callable[[str], None]
 Networks = dict[NetworkName, dict[str, str]]  # network to precision to file, as in a manifest
 
 
@@ -50,8 +49,8 @@ def import_sambert(
     if "int8" in options.precisions:
         _add_int8(networks, folder, progress)
     checksums = {path.name: file_sha256(path) for path in sorted(folder.glob("*.onnx"))}
-    manifest = _with(draft, networks=networks, sha256=checksums)
-    manifest = _with(manifest, quality=_checked(original, manifest, folder, progress))
+    manifest = draft.changed(networks=networks, sha256=checksums)
+    manifest = manifest.changed(quality=_checked(original, manifest, folder, progress))
     (folder / MANIFEST_NAME).write_text(dump_manifest(manifest), encoding="utf-8")
     return manifest
 
@@ -132,7 +131,3 @@ def _described(check: SelfCheck) -> str:
         f"audio {check.audio:.1e}; first sound after {check.first_block_ms:.0f} ms, "
         f"RTF {check.rtf:.3f} on one core"
     )
-
-
-def _with(manifest: SambertManifest, **changes: object) -> SambertManifest:
-    return SambertManifest.model_validate({**manifest.model_dump(mode="python"), **changes})

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +22,11 @@ from streaming.manifest import MAX_NAME_LENGTH, VoiceManifest
 from training.export import ExportError
 from training.import_piper import PiperSource, find_piper, import_piper
 from training.import_sambert import import_sambert
-from training.imported_manifest import ImportOptions, bundle_name
+from training.imported_manifest import ImportOptions, Progress, bundle_name
 from training.layouts import is_model_folder
 from training.self_check import SelfCheckError
 from training.sources import VoiceSource, find_sources
 from training.untrusted import CheckpointError
-
-Progress = Callable[[str], None]
 
 SCRATCH_PREFIX = ".import-"  # hidden: voices are not looked for in folders that begin with a dot
 FAILURES = (CheckpointError, ExportError, SelfCheckError, StreamError, OSError)  # what an import may end in

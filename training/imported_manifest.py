@@ -8,7 +8,7 @@ State   none
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,9 @@ from training.nets.streaming_vocoder import StreamingVocoder
 from training.self_check import Original
 from training.sources import VoiceSource
 from training.untrusted import CheckpointError
+
+Progress = Callable[[str], None]
+"""Told one line per step of an import."""
 
 FilledPauseOrder = Literal["present", "early", "off"]
 
@@ -109,7 +112,7 @@ def imported_manifest(
         ),
         block_frames=block_ramp(vocoder.lookahead_frames),
         licence=options.licence,
-        provenance=_provenance(source),
+        provenance=provenance(source.name, {_three_last(path): path for path in source.files}),
     )
 
 
@@ -177,11 +180,11 @@ def _f0_rows(acoustic: AcousticModel) -> F0Rows | None:
     return F0Rows(norm=norm, offset_hz=acoustic.f0.offset_hz, scale_hz=acoustic.f0.scale_hz)
 
 
-def _provenance(source: VoiceSource) -> dict[str, str]:
-    """Where the weights came from: file names with digests; paths of this machine stay out."""
-    digests = {f"{_two_last(path)}": f"sha256:{file_sha256(path)}" for path in source.files}
-    return {"importer": f"zhiyin {version('zhiyin')}", "published_as": source.name, **digests}
+def provenance(published_as: str, files: Mapping[str, Path]) -> dict[str, str]:
+    """Where the weights came from: names of files with digests; paths of this machine stay out."""
+    digests = {name: f"sha256:{file_sha256(path)}" for name, path in files.items()}
+    return {"importer": f"zhiyin {version('zhiyin')}", "published_as": published_as, **digests}
 
 
-def _two_last(path: Path) -> str:
+def _three_last(path: Path) -> str:
     return "/".join(path.parts[-3:])

@@ -61,7 +61,7 @@ def check_piper(original: bytes, manifest: PiperManifest, engine: Engine) -> Pip
     try:
         deviation = _deviation_from_original(original, manifest, engine, phonemes)
         pieces, first_block_ms, seconds = _timed(manifest, engine, phonemes)
-        [whole], _, _ = _timed(_with(manifest, block_frames=(WHOLE,)), engine, phonemes)
+        [whole], _, _ = _timed(manifest.changed(block_frames=(WHOLE,)), engine, phonemes)
     except SynthesisError as error:
         raise CheckpointError(f"voice {manifest.name!r} cannot speak: {error}") from error
     if not whole.size:
@@ -93,7 +93,7 @@ def every_phoneme(manifest: PiperManifest) -> Phonemes:
 def _deviation_from_original(
     original: bytes, manifest: PiperManifest, engine: Engine, phonemes: Phonemes
 ) -> float:
-    quiet = _with(manifest, noise_scale=0.0, noise_w=0.0)
+    quiet = manifest.changed(noise_scale=0.0, noise_w=0.0)
     session = _session(original)
     taken = {node.name for node in session.get_inputs()}
     worst = 0.0
@@ -149,7 +149,3 @@ def _run(session: onnxruntime.InferenceSession, inputs: Mapping[str, NDArray[np.
 
 def _difference(found: FloatArray, expected: FloatArray) -> float:
     return float(np.abs(found - expected).max(initial=0.0))
-
-
-def _with(manifest: PiperManifest, **changes: object) -> PiperManifest:
-    return PiperManifest.model_validate({**manifest.model_dump(mode="python"), **changes})
