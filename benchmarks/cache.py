@@ -25,16 +25,15 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.arguments import parse_with_texts
 from benchmarks.machine import ROOT, Machine, describe_machine
-from benchmarks.sentences import DISTINCT_TEXTS, TEMPLATES, sentence
+from benchmarks.sentences import sentence, warmed_up
 from benchmarks.server import running_server
 from benchmarks.wire import Reception, StreamTimer
 from streaming.errors import StreamError
 from streaming.manifest import VoiceManifest
 from streaming.voice import find_voices, load_manifest
 
-WARM_UP_TEXTS = 3
-MAX_REPETITIONS = DISTINCT_TEXTS - WARM_UP_TEXTS
 DISTRIBUTIONS = ("zhiyin", "onnxruntime", "numpy", "aiohttp", "uvloop", "websockets")
 
 
@@ -59,8 +58,7 @@ async def measure_length(phones: int, repetitions: int, server: StreamTimer, voi
     """Speak `repetitions` sentences of one length, each twice in turn."""
     misses: list[Reception] = []
     hits: list[Reception] = []
-    # The warm-up texts come from the end of the list, which no measured repetition reaches.
-    for repetition in [*range(DISTINCT_TEXTS - WARM_UP_TEXTS, DISTINCT_TEXTS), *range(repetitions)]:
+    for repetition in warmed_up(repetitions):
         text = sentence(phones, repetition)
         miss, hit = [await server.speak(text, voice.name, voice.sample_rate) for _ in range(2)]
         check_pair(text, miss, hit)
@@ -169,13 +167,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         metavar="FOLDER",
         help="of bundles; the first is taken",
     )
-    parser.add_argument("--repetitions", type=int, default=60, help=f"texts per row, 1 to {MAX_REPETITIONS}")
-    parser.add_argument("--phones", type=int, nargs="+", default=list(TEMPLATES), choices=list(TEMPLATES))
-    parser.add_argument("--server-flags", default="", help="more flags for `zhiyin serve`, in one string")
-    options = parser.parse_args(arguments)
-    if not 1 <= options.repetitions <= MAX_REPETITIONS:
-        parser.error(f"--repetitions is {options.repetitions}; allowed: 1 to {MAX_REPETITIONS}")
-    return options
+    return parse_with_texts(parser, arguments, repetitions=60)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -40,6 +40,13 @@ TEMPLATES: dict[int, tuple[str, ...]] = {
 
 DISTINCT_TEXTS = 3 * len(CITIES)
 """Repetitions per length before a text comes back."""
+WARM_UP_TEXTS = 3
+MAX_REPETITIONS = DISTINCT_TEXTS - WARM_UP_TEXTS
+
+
+def warmed_up(repetitions: int) -> list[int]:
+    """Return the repetitions to speak: a few to warm up, from the end of the list, then those to measure."""
+    return [*range(MAX_REPETITIONS, DISTINCT_TEXTS), *range(repetitions)]
 
 
 def sentence(phones: int, repetition: int) -> str:

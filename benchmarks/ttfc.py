@@ -36,8 +36,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.arguments import parse_with_texts
 from benchmarks.machine import ROOT, Machine, describe_machine
-from benchmarks.sentences import DISTINCT_TEXTS, TEMPLATES, sentence
+from benchmarks.sentences import sentence, warmed_up
 from benchmarks.server import NO_CACHE, running_server
 from benchmarks.wire import Reception, StreamTimer
 from streaming.errors import StreamError
@@ -48,8 +49,6 @@ from streaming.text.frontend import Frontend
 from streaming.types import FloatArray, IntArray, Phonemes, Style
 from streaming.voice import find_voices, load_manifest
 
-WARM_UP_TEXTS = 3
-MAX_REPETITIONS = DISTINCT_TEXTS - WARM_UP_TEXTS
 DISTRIBUTIONS = ("zhiyin", "torch", "onnxruntime", "numpy", "aiohttp", "uvloop", "websockets")
 
 Reference = Callable[[IntArray, Style], FloatArray]
@@ -108,8 +107,7 @@ async def measure_length(
     wholes: list[tuple[float, float]] = []
     streamed: list[Reception] = []
     counts: list[int] = []
-    # The warm-up texts come from the end of the list, which no measured repetition reaches.
-    for repetition in [*range(DISTINCT_TEXTS - WARM_UP_TEXTS, DISTINCT_TEXTS), *range(repetitions)]:
+    for repetition in warmed_up(repetitions):
         text = sentence(phones, repetition)
         whole_run = whole.speak_ms(text, rate)
         reception = await server.speak(text, voice.name, rate)
@@ -271,13 +269,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         metavar="CHECKPOINT",
         help="checkpoint folder (default: the shipped voice)",
     )
-    parser.add_argument("--repetitions", type=int, default=30, help=f"texts per row, 1 to {MAX_REPETITIONS}")
-    parser.add_argument("--phones", type=int, nargs="+", default=list(TEMPLATES), choices=list(TEMPLATES))
-    parser.add_argument("--server-flags", default="", help="more flags for `zhiyin serve`, in one string")
-    options = parser.parse_args(arguments)
-    if not 1 <= options.repetitions <= MAX_REPETITIONS:
-        parser.error(f"--repetitions is {options.repetitions}; allowed: 1 to {MAX_REPETITIONS}")
-    return options
+    return parse_with_texts(parser, arguments, repetitions=30)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.cache import MAX_REPETITIONS, Row, check_pair, main, parse_arguments, report, summarise
+from benchmarks.cache import Row, check_pair, main, parse_arguments, report, summarise
 from benchmarks.machine import describe_machine
+from benchmarks.sentences import MAX_REPETITIONS
 from benchmarks.wire import Reception
 
 

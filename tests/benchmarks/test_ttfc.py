@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.machine import describe_machine
-from benchmarks.ttfc import MAX_REPETITIONS, Row, count_phones, parse_arguments, report, summarise
+from benchmarks.sentences import MAX_REPETITIONS
+from benchmarks.ttfc import Row, count_phones, parse_arguments, report, summarise
 from benchmarks.wire import Reception
 from streaming.types import Phonemes
 
