@@ -26,22 +26,26 @@ def refusal(request: web.Request, config: AuthConfig) -> web.Response | None:
     return None
 
 
-def check_token(request: web.Request, config: AuthConfig) -> None:
+def check_token(request: web.Request, config: AuthConfig) -> str:
     """Accept `Authorization: Bearer TOKEN` or, for browsers' WebSockets, `?token=TOKEN`.
+
+    Returns:
+        The name of the key; "" where none is needed.
 
     Raises:
         UnauthorizedError: Tokens are configured, and the request has none or a wrong one.
     """
     if not config.tokens:
-        return
+        return ""
     scheme, _, credentials = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     found = credentials if scheme.lower() == SCHEME else request.query.get("token", "")
     if not found:
         raise UnauthorizedError("a token is required: Authorization: Bearer TOKEN, or ?token=TOKEN")
     # Every token is compared, so that the time does not tell which one came close.
-    tokens = [token.get_secret_value().encode() for token in config.tokens]
+    keys = config.keys
     # A header may hold bytes that are not UTF-8; aiohttp hands them on as lone surrogates.
     given = found.encode(errors="backslashreplace")
-    matches = [hmac.compare_digest(given, token) for token in tokens]
-    if not any(matches):
+    matches = [key.name for key in keys if hmac.compare_digest(given, key.token.get_secret_value().encode())]
+    if not matches:
         raise UnauthorizedError("the token is not valid")
+    return matches[0]

@@ -24,8 +24,11 @@ from streaming.errors import (
 )
 from streaming.events import TextPolicy
 from streaming.loaded_voice import LoadedVoice
+from streaming.scheduling.admission import Admission, AdmissionRules
 from streaming.scheduling.cache import SegmentCache
-from streaming.scheduling.workers import Workers
+from streaming.scheduling.capacity import Capacity
+from streaming.scheduling.schedule import NEVER, Tenant, Terms
+from streaming.scheduling.scheduler import Scheduler
 from streaming.text.segmenter import SegmentPolicy
 from streaming.types import Style
 from streaming.utterance import PendingVoice, Utterance
@@ -34,16 +37,20 @@ from streaming.voices import Reloaded, VoiceLibrary
 LOADERS = 2  # voices that are loaded at a time: each takes a core from those that speak
 ALL_VOICES = "*"  # in voice.preload
 BYTES_PER_MB = 1_000_000
+LEAST_AHEAD_S = 0.5  # less than that in hand, and any delay is heard
 
 
 class Backend:
     """The core, as the protocols see it. Belongs to one event loop."""
 
-    def __init__(self, config: ServerConfig, library: VoiceLibrary, workers: Workers) -> None:
+    def __init__(self, config: ServerConfig, library: VoiceLibrary, scheduler: Scheduler) -> None:
         self.config = config
         self.library = library
-        self.workers = workers
+        self.scheduler = scheduler
         self.cache = SegmentCache(config.cache.memory_mb * BYTES_PER_MB)
+        self.admission = Admission(Capacity(scheduler.n_cores), admission_rules(config))
+        self._tenants = {key.name: Tenant(key.name, key.weight) for key in config.auth.keys}
+        self._everybody = Tenant("")
         self._started_s = time.monotonic()
         self._loaders = ThreadPoolExecutor(LOADERS, "voice-loader")
         self._loads: dict[str, asyncio.Future[LoadedVoice]] = {}
@@ -75,16 +82,39 @@ class Backend:
         return voice or PendingVoice(manifest, partial(self._load, manifest.name))
 
     def utterance(
-        self, voice: LoadedVoice | PendingVoice, style: Style, max_delay_ms: int | None = None
+        self,
+        voice: LoadedVoice | PendingVoice,
+        style: Style,
+        *,
+        key: str = "",
+        max_delay_ms: int | None = None,
+        max_ahead_ms: int | None = None,
     ) -> Utterance:
-        """Return an utterance that speaks with `voice`; None takes the configured delay.
+        """Return an utterance that speaks with `voice`.
+
+        Args:
+            voice: Who speaks.
+            style: How.
+            key: Name of the key on whose account it is.
+            max_delay_ms: Time after which unfinished text is spoken; None takes the configured one.
+            max_ahead_ms: Audio that may be computed ahead of the listener; 0: all of it; None: as configured.
 
         Raises:
             UnknownVoiceError: No such speaker or emotion.
             BadRequestError: The voice cannot be changed like this.
         """
         policy = text_policy(self.config.text, self.config.limits.chars_per_context, max_delay_ms)
-        return Utterance(voice, self.workers, style=style, policy=policy, cache=self.cache)
+        ahead_s = self.config.workers.max_ahead_s if max_ahead_ms is None else max_ahead_ms / 1000.0
+        ahead_s = max(ahead_s, LEAST_AHEAD_S) if ahead_s else NEVER
+        return Utterance(
+            voice,
+            self.scheduler,
+            style=style,
+            policy=policy,
+            terms=Terms(self._tenants.get(key, self._everybody), ahead_s),
+            cache=self.cache,
+            admission=self.admission,
+        )
 
     async def reload(self) -> Reloaded:
         """Look for voices that came, went or changed; running utterances keep theirs. One at a time."""
@@ -96,7 +126,7 @@ class Backend:
     async def close(self) -> None:
         """Stop the threads; what runs finishes first."""
         await asyncio.to_thread(self._loaders.shutdown, cancel_futures=True)
-        await asyncio.to_thread(self.workers.close)
+        await asyncio.to_thread(self.scheduler.close)
 
     async def _load(self, name: str) -> LoadedVoice:
         """Have a voice loaded, once for all who wait. Cancel-safe: the load goes on for the others.
@@ -165,7 +195,13 @@ def start_backend(config: ServerConfig) -> Backend:
     except VoiceBundleError as error:
         raise ConfigError(f"the default voice cannot speak: {error}") from None
     _preload(library, config.voice.preload)
-    return Backend(config, library, Workers(config.workers.n_threads, max_waiting=config.workers.max_queued))
+    scheduler = Scheduler(
+        config.workers.n_threads,
+        max_waiting=config.workers.max_queued,
+        max_rows=config.workers.max_rows,
+        niceness=config.workers.niceness,
+    )
+    return Backend(config, library, scheduler)
 
 
 def _preload(library: VoiceLibrary, names: tuple[str, ...]) -> None:
@@ -181,6 +217,20 @@ def _preload(library: VoiceLibrary, names: tuple[str, ...]) -> None:
             continue
         except UnknownVoiceError as error:
             raise ConfigError(f"voice.preload: {error}") from None
+
+
+def admission_rules(config: ServerConfig) -> AdmissionRules:
+    """Return the rules that the configuration gives."""
+    admission = config.admission
+    return AdmissionRules(
+        policy=admission.policy,
+        max_load=admission.max_load,
+        ttfc_s=admission.ttfc_ms / 1000.0,
+        reserve=admission.reserve,
+        max_queued=admission.max_queued,
+        queue_s=admission.queue_s,
+        max_chars=config.limits.chars_in_all,
+    )
 
 
 def text_policy(text: TextConfig, max_chars: int, max_delay_ms: int | None) -> TextPolicy:

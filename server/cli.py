@@ -1,9 +1,9 @@
-"""The command `zhiyin`: serve, say, voices.
+"""The command `zhiyin`: serve, say, bench, voices.
 
 Input   command-line arguments
 Output  an exit status: 0 fine, 1 could not do it, 2 wrong usage
 State   none
-Each command's code is imported when it is asked for: `say` needs no server, `serve` no client.
+Each command's code is imported when it is asked for: `say` and `bench` need no server, `serve` no client.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from clients.python.say import main as say
 
         return say(arguments[1:])
+    if arguments[:1] == ["bench"]:
+        from clients.bench.command import main as bench
+
+        return bench(arguments[1:])
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -57,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     commands.add_parser("say", help="speak a text through a running server", add_help=False)
+    commands.add_parser("bench", help="put load on a running server and measure it", add_help=False)
 
     add_voices(commands)
     return parser

@@ -54,14 +54,17 @@ class VoiceConfig(_Section):
 
 
 class WorkerConfig(_Section):
-    """The threads that run the networks."""
+    """What runs the networks, and in which order."""
 
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     max_queued: PositiveInt = 1024
+    max_rows: Annotated[int, Field(ge=1, le=1024)] = 32
+    max_ahead_s: Annotated[float, Field(ge=0.5)] = 4.0
+    niceness: Annotated[int, Field(ge=0, le=19)] = 5
 
     @property
     def n_threads(self) -> int:
-        """Threads to start: `threads`, or one per core that this process may use."""
+        """Network calls that run at a time: `threads`, or one per core that this process may use."""
         return self.threads or _usable_cores()
 
 
@@ -80,6 +83,17 @@ class CacheConfig(_Section):
     memory_mb: Annotated[int, Field(ge=0)] = 256
 
 
+class AdmissionConfig(_Section):
+    """Who is let in when there is not enough for all."""
+
+    policy: Literal["refuse", "queue", "off"] = "refuse"
+    max_load: Annotated[float, Field(gt=0, le=4)] = 0.95
+    ttfc_ms: PositiveInt = 200
+    reserve: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    max_queued: PositiveInt = 64
+    queue_s: PositiveSeconds = 2.0
+
+
 class AudioConfig(_Section):
     """How audio is cut into frames."""
 
@@ -95,6 +109,7 @@ class LimitConfig(_Section):
     contexts_per_connection: Annotated[int, Field(ge=1, le=65535)] = 16
     chars_per_context: PositiveInt = 4000
     chars_per_append: PositiveInt = 4000
+    chars_in_all: PositiveInt = 400_000
     message_bytes: Annotated[int, Field(ge=1024)] = 65536
     bad_messages: PositiveInt = 16
     send_buffer_bytes: Annotated[int, Field(ge=1024)] = 32768
@@ -107,10 +122,27 @@ class LimitConfig(_Section):
     retry_after_ms: PositiveInt = 1000
 
 
-class AuthConfig(_Section):
-    """Who may connect."""
+class KeyConfig(_Section):
+    """A token with what is granted to it."""
 
-    tokens: tuple[SecretStr, ...] = ()
+    token: SecretStr
+    name: str = ""
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+
+
+class AuthConfig(_Section):
+    """Who may connect, and whose share is how large."""
+
+    tokens: tuple[SecretStr | KeyConfig, ...] = ()
+
+    @property
+    def keys(self) -> tuple[KeyConfig, ...]:
+        """The tokens, each with its name (`key 1`, ... where none is given) and weight."""
+        keys = (key if isinstance(key, KeyConfig) else KeyConfig(token=key) for key in self.tokens)
+        return tuple(
+            key if key.name else key.model_copy(update={"name": f"key {number}"})
+            for number, key in enumerate(keys, 1)
+        )
 
 
 class ServerConfig(BaseSettings):
@@ -131,6 +163,7 @@ class ServerConfig(BaseSettings):
     workers: WorkerConfig = WorkerConfig()
     text: TextConfig = TextConfig()
     cache: CacheConfig = CacheConfig()
+    admission: AdmissionConfig = AdmissionConfig()
     audio: AudioConfig = AudioConfig()
     limits: LimitConfig = LimitConfig()
     auth: AuthConfig = AuthConfig()

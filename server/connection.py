@@ -54,9 +54,10 @@ class Connection:
         *,
         version: str,
         label: str,
+        key: str,
         abort: Callable[[], None],
     ) -> None:
-        """Take a prepared socket; `abort` cuts it without a closing handshake."""
+        """Take a prepared socket; `key` is on whose account, `abort` cuts without a closing handshake."""
         self._socket = socket
         self._codec = codec
         self._backend = backend
@@ -79,7 +80,7 @@ class Connection:
             self._write_frame, stall_s=self._limits.slow_reader_s, on_stuck=self._end_slow_reader
         )
         self._contexts = Contexts(
-            backend, self._conversation, self._outbox, codec, label=label, on_over=self._note_over
+            backend, self._conversation, self._outbox, codec, label=label, key=key, on_over=self._note_over
         )
         self._heard_s = self._clock()
         self._silence_s = self._limits.open_s

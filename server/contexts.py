@@ -46,9 +46,11 @@ class Contexts:
         codec: Codec,
         *,
         label: str,
+        key: str,
         on_over: Callable[[], None],
     ) -> None:
         """Prepare; `on_over` is called whenever an utterance is no longer live."""
+        self._key = key
         self._backend = backend
         self._conversation = conversation
         self._outbox = outbox
@@ -96,7 +98,13 @@ class Contexts:
     def _start(self, request: Open, tasks: asyncio.TaskGroup) -> None:
         pcm_format = check_format(request)
         voice = self._backend.voice(request.voice, request.model, request.language)
-        utterance = self._backend.utterance(voice, _style(request), request.max_delay_ms)
+        utterance = self._backend.utterance(
+            voice,
+            _style(request),
+            key=self._key,
+            max_delay_ms=request.max_delay_ms,
+            max_ahead_ms=request.max_ahead_ms,
+        )
         audio = self._backend.config.audio
         settings = ContextSettings(
             ctx=request.ctx,

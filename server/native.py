@@ -64,13 +64,13 @@ class NativeEndpoint:
         )
         codec = _choose_codec(request, response)
         try:
-            self._admit(request)
+            key = self._admit(request)
         except RequestError as error:
             await self._turn_away(request, response, codec, error)
             return response
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await response.prepare(request)
-        connection = self._connect(request, response, codec)
+        connection = self._connect(request, response, codec, key)
         self._connections[connection] = over
         try:
             await connection.serve()
@@ -91,19 +91,20 @@ class NativeEndpoint:
         if self._connections:
             await asyncio.wait(list(self._connections.values()), timeout=2 * CLOSE_S)
 
-    def _admit(self, request: web.Request) -> None:
-        """Judge a request before its connection exists.
+    def _admit(self, request: web.Request) -> str:
+        """Judge a request before its connection exists; return the name of its key.
 
         Raises:
             UnauthorizedError: No valid token.
             OverloadedError: Too many connections, or the server is shutting down.
         """
-        check_token(request, self._backend.config.auth)
+        key = check_token(request, self._backend.config.auth)
         if self._closing:
             raise OverloadedError("the server is shutting down", self._limits.retry_after_ms)
         if len(self._connections) >= self._limits.connections:
             message = f"{self._limits.connections} connections are open, which is the limit"
             raise OverloadedError(message, self._limits.retry_after_ms)
+        return key
 
     async def _turn_away(
         self, request: web.Request, response: web.WebSocketResponse, codec: Codec, error: RequestError
@@ -118,7 +119,9 @@ class NativeEndpoint:
             await response.send_bytes(frame.payload)
         await response.close(code=error.close_code, message=error.code.encode())
 
-    def _connect(self, request: web.Request, response: web.WebSocketResponse, codec: Codec) -> Connection:
+    def _connect(
+        self, request: web.Request, response: web.WebSocketResponse, codec: Codec, key: str
+    ) -> Connection:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client left during the handshake")
@@ -126,7 +129,13 @@ class NativeEndpoint:
         label = f"c{next(self._numbers)}"
         logger.info("%s from %s, %s", label, request.remote, codec.subprotocol)
         return Connection(
-            response, codec, self._backend, version=self._version, label=label, abort=transport.abort
+            response,
+            codec,
+            self._backend,
+            version=self._version,
+            label=label,
+            key=key,
+            abort=transport.abort,
         )
 
 

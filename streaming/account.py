@@ -8,6 +8,7 @@ The definitions are in docs/metrics.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -49,8 +50,8 @@ class LeadingSilence:
 class Account:
     """Counters and moments of one utterance.
 
-    Belongs to the event loop, except that `stages` and `note_wait` are written by the one worker
-    thread that serves the utterance at a time.
+    Belongs to the event loop, except that `stages` is written by the one worker thread that serves the
+    utterance at a time.
     """
 
     def __init__(self, sample_rate: int, clock: Callable[[], float]) -> None:
@@ -67,6 +68,7 @@ class Account:
         self._first_audio_s: float | None = None
         self._first_sent_s: float | None = None
         self._queued_s = 0.0
+        self._dry_s: float | None = None  # when the listener has heard all there is
         self._silence = LeadingSilence(sample_rate)
 
     @property
@@ -82,7 +84,7 @@ class Account:
         self._last_text_s = self._clock()
 
     def note_wait(self, waited_s: float) -> None:
-        """A call waited for a worker; it counts into `queue_ms` until the first audio is there."""
+        """A block waited for its turns; it counts into `queue_ms` until the first audio is there."""
         if self._first_audio_s is None:
             self._queued_s += waited_s
 
@@ -94,8 +96,12 @@ class Account:
 
     def note_audio(self, samples: FloatArray) -> None:
         """Audio is handed to the consumer."""
+        now_s = self._clock()
         if self._first_audio_s is None:
-            self._first_audio_s = self._clock()
+            self._first_audio_s = now_s
+        # A listener who has run dry, for whatever reason, goes on when the next audio is there.
+        heard_s = now_s if self._dry_s is None else max(self._dry_s, now_s)
+        self._dry_s = heard_s + samples.size / self._sample_rate
         self.samples += samples.size
         self._silence.push(samples)
 
@@ -103,13 +109,23 @@ class Account:
         """The first audio frame was handed to the transport; later calls change nothing."""
         if self._first_sent_s is None:
             self._first_sent_s = self._clock()
+            if self._dry_s is not None and self._first_audio_s is not None:
+                self._dry_s += self._first_sent_s - self._first_audio_s
 
-    def deadline_s(self) -> float:
-        """When the next block is needed: now for the first one, else by the playback clock."""
-        started_s = self._first_audio_s if self._first_sent_s is None else self._first_sent_s
-        if started_s is None:
-            return self._clock()
-        return started_s + self.samples / self._sample_rate - SAFETY_S
+    @property
+    def dry_s(self) -> float:
+        """When the listener has heard all there is, by the playback clock; -inf before the first audio."""
+        return -math.inf if self._dry_s is None else self._dry_s
+
+    def deadline_s(self, received_s: float) -> float:
+        """When the next block is needed: a little before the listener runs dry.
+
+        One who has nothing to hear needs it since its text is there.
+
+        Args:
+            received_s: When the server had the text of the segment that comes next.
+        """
+        return max(self.dry_s - SAFETY_S, received_s)
 
     def receipt(self) -> Receipt:
         """Close the account. Without `note_sent`, TTFC ends where the consumer got the first audio."""

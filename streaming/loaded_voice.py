@@ -9,7 +9,9 @@ Not here: which voices there are and how long they stay (voices.py)
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,10 +23,14 @@ from streaming.errors import UnspeakableTextError, VoiceBundleError
 from streaming.frontends import PhonemeSource, make_frontend
 from streaming.manifest import VoiceManifest
 from streaming.sambert_manifest import SambertManifest
-from streaming.synthesis.engine import Engine
+from streaming.synthesis.calibration import rows_that_pay
+from streaming.synthesis.engine import Engine, NetworkName
 from streaming.synthesis.family import new_synthesis
-from streaming.types import Phonemes, Style
+from streaming.synthesis.steps import NetworkCall, Progress, perform
+from streaming.types import AudioChunk, Phonemes, StageTimes, Style
 from streaming.voice import load_manifest, verify_files
+
+logger = logging.getLogger(__name__)
 
 EngineName = Literal["onnx", "fake"]
 WARM_UP_TEXTS = ("你好，欢迎。", "Hello, welcome.")  # long enough for two blocks: every network runs
@@ -39,11 +45,13 @@ class LoadedVoice:
     Attributes:
         content: Digest of what its sound depends on: manifest with the checksums of all files, runtime and
             precision. Voices with equal digests give equal samples.
+        max_rows: Rows that pay off in one call of a network on this machine; others run alone.
     """
 
     manifest: VoiceManifest
     engine: Engine
     frontend: PhonemeSource
+    max_rows: Mapping[NetworkName, int] = field(default_factory=dict)
     content: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,16 +59,28 @@ class LoadedVoice:
         heard = f"{self.engine.name}\n{self.manifest.model_dump_json(exclude=SILENT_FIELDS)}"
         object.__setattr__(self, "content", hashlib.sha256(heard.encode()).hexdigest())
 
-    def warm_up(self) -> None:
+    def warm_up(self) -> list[NetworkCall]:
         """Speak one short sentence into the void, so that the first user does not pay for it.
+
+        Returns:
+            The last call of each network.
 
         Raises:
             VoiceBundleError: The networks fail or are not those of the manifest.
         """
+        calls: dict[NetworkName, NetworkCall] = {}
         synthesis = new_synthesis(self.engine, self.manifest, self._warm_up_phonemes(), Style())
         try:
-            while synthesis.advance() is not None:
-                pass
+            spoken: AudioChunk | None = AudioChunk(np.zeros(0, np.float32), 0, last=False)
+            while spoken is not None:
+                progress = Progress(synthesis.steps(), StageTimes())
+                progress.resume()
+                while (call := progress.call) is not None:
+                    assert isinstance(call, NetworkCall)  # the frontend has spoken already
+                    calls[call.network] = call
+                    progress.resume(perform(self.engine, call))
+                spoken = progress.result
+            return list(calls.values())
         except Exception as error:  # a bundle whose sizes disagree fails in whatever touches them first
             msg = f"voice {self.manifest.name!r} cannot speak: {error}"
             raise VoiceBundleError(msg) from error
@@ -95,5 +115,8 @@ def load_voice(folder: Path, engine: EngineName = "onnx", precision: str = "fp32
     manifest = load_manifest(folder)
     verify_files(folder, manifest)
     voice = LoadedVoice(manifest, OnnxEngine(folder, manifest, precision), make_frontend(manifest))
-    voice.warm_up()
+    calls = voice.warm_up()
+    voice = replace(voice, max_rows=rows_that_pay(voice.engine, calls))
+    rows = ", ".join(f"{network} {n_rows}" for network, n_rows in voice.max_rows.items())
+    logger.info("voice %s: streams per call: %s", manifest.name, rows or "one")
     return voice

@@ -1,14 +1,14 @@
 """One segment of an utterance, from its text to events.
 
-Input   a segment, a voice, a style; calls of `compute` in worker threads
-Output  the events that announce the segment's audio
+Input   a segment, a voice, a style
+Output  the steps that compute its blocks; the events that announce the segment's audio
 State   the reader of the segment's audio; where the segment starts in the utterance
 Not here: when the next block is computed, what becomes of it, and who else hears the same segment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -16,10 +16,10 @@ from streaming.account import Account
 from streaming.events import AudioReady, Event, SegmentStarted, WordsTimed, WordTime
 from streaming.loaded_voice import LoadedVoice
 from streaming.manifest import VoiceManifest
-from streaming.scheduling.cache import Abandoned, SegmentCache, SegmentKey
-from streaming.synthesis.engine import Array, Engine, NetworkName
+from streaming.scheduling.cache import Hurry, SegmentCache, SegmentKey
 from streaming.synthesis.family import Synthesis, new_synthesis
-from streaming.types import AudioChunk, IntArray, Segment, StageTimes, Style, WordSpan
+from streaming.synthesis.steps import HostCall, Steps
+from streaming.types import AudioChunk, IntArray, Segment, Style, WordSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +31,7 @@ class Due:
 
 
 class Cancelled(Exception):  # noqa: N818 -- not an error
-    """Ends the event stream of a cancelled utterance, and work that nobody listens to."""
-
-
-class GuardedEngine:
-    """The shared engine, closed to one segment once nobody listens to it.
-
-    A block is several network calls; an abandoned block ends after the call that runs.
-    """
-
-    def __init__(self, engine: Engine, abandoned: Abandoned) -> None:
-        self._engine = engine
-        self._abandoned = abandoned
-
-    @property
-    def name(self) -> str:
-        """The shared engine's name."""
-        return self._engine.name
-
-    def run(self, network: NetworkName, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run one network.
-
-        Raises:
-            Cancelled: Nobody listens.
-            SynthesisError: The runtime failed.
-        """
-        if self._abandoned():
-            raise Cancelled
-        return self._engine.run(network, inputs)
+    """Ends the event stream of a cancelled utterance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +50,13 @@ class Speaker:
 
 
 class SegmentWork:
-    """Computes one segment. Not thread-safe, but successive calls may come from different threads."""
+    """Says how to compute one segment, block by block, in one thread at a time."""
 
-    def __init__(self, text: str, speaker: Speaker, abandoned: Abandoned) -> None:
+    def __init__(self, text: str, speaker: Speaker) -> None:
         """Take what is spoken and how; nothing is computed yet."""
-        self.times = StageTimes()
         self.words: tuple[WordSpan, ...] = ()
         self._text = text
         self._speaker = speaker
-        self._engine = GuardedEngine(speaker.voice.engine, abandoned)
         self._synthesis: Synthesis | None = None
 
     @property
@@ -94,37 +65,32 @@ class SegmentWork:
         assert self._synthesis is not None  # there is audio
         return self._synthesis.token_start_samples
 
-    def advance(self) -> AudioChunk | None:
-        """Compute the next block; the first call also runs the frontend and the encoder.
+    def steps(self) -> Steps[AudioChunk | None]:
+        """Say what to compute for the next block; the first time also the frontend and the encoder.
 
         Returns:
             Audio, or None when nothing (more) is heard.
 
         Raises:
             UnspeakableTextError: The voice cannot pronounce the text.
-            SynthesisError: A network failed.
-            Cancelled: Nobody listens any more.
+            SynthesisError: A network's result is not a number.
         """
-        synthesis = self._synthesis or self._begun()
-        chunk = None if synthesis is None else synthesis.advance()
+        synthesis = self._synthesis or (yield from self._begun())
+        chunk = None if synthesis is None else (yield from synthesis.steps())
         return chunk if chunk is not None and chunk.samples.size else None
 
-    def _begun(self) -> Synthesis | None:
-        voice, clock = self._speaker.voice, self._speaker.clock
-        started_s = clock()
-        phonemes = voice.frontend.phonemes(self._text)
-        self.times.frontend_ms += 1000.0 * (clock() - started_s)
+    def _begun(self) -> Steps[Synthesis | None]:
+        voice = self._speaker.voice
+        phonemes = yield HostCall(lambda: voice.frontend.phonemes(self._text), "frontend_ms")
         if phonemes is None or not phonemes.tokens:
             return None
         self.words = phonemes.words
-        self._synthesis = new_synthesis(
-            self._engine, voice.manifest, phonemes, self._speaker.style, times=self.times, clock=clock
-        )
+        self._synthesis = new_synthesis(voice.engine, voice.manifest, phonemes, self._speaker.style)
         return self._synthesis
 
 
 class Speech:
-    """One segment on its way from text to audio. `compute` runs in worker threads."""
+    """One segment on its way from text to audio. Its steps are driven by worker threads."""
 
     def __init__(self, due: Due, speaker: Speaker, account: Account) -> None:
         """Begin to listen to the segment; `close` ends that."""
@@ -132,11 +98,8 @@ class Speech:
         self.start_sample = account.samples
         self.done = False
         self._account = account
-        self._clock = speaker.clock
         text = due.segment.text
-        self._reader = speaker.cache.open(
-            speaker.key(text), lambda abandoned: SegmentWork(text, speaker, abandoned)
-        )
+        self._reader = speaker.cache.open(speaker.key(text), lambda: SegmentWork(text, speaker))
 
     @property
     def ready(self) -> bool:
@@ -144,22 +107,28 @@ class Speech:
         return self._reader.ready
 
     @property
-    def under_way(self) -> Future[None] | None:
-        """The call, made for another utterance, that computes what comes next."""
-        return self._reader.under_way
+    def abandoned(self) -> bool:
+        """Whether neither this utterance nor another listens any more."""
+        return self._reader.abandoned
 
-    def compute(self, submitted_s: float) -> Future[None] | None:
-        """Compute the next block, unless it is there or is being computed for another utterance.
+    def join(self, deadline_s: float) -> Future[None] | None:
+        """Return the block of another utterance that computes what comes next, if there is one.
+
+        It is told that it is needed by `deadline_s`.
+        """
+        return self._reader.join(deadline_s)
+
+    def steps(self, hurry: Hurry) -> Steps[Future[None] | None]:
+        """Have the next block computed, unless it is there or is being computed for another utterance.
 
         Returns:
-            The other utterance's call, to be waited for; None when this speech is `ready`.
+            The other utterance's block, to be waited for; None when this speech is `ready`.
 
         Raises:
             UnspeakableTextError: The voice cannot pronounce the segment.
             SynthesisError: A network failed.
         """
-        self._account.note_wait(self._clock() - submitted_s)
-        return self._reader.advance(self._account.stages)
+        return self._reader.steps(hurry)
 
     def events(self) -> Iterable[Event]:
         """Say what comes next; call it when `ready`. The segment is announced with its first audio.

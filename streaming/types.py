@@ -7,7 +7,7 @@ Arrays inside these values are never changed after construction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,12 +117,6 @@ class StageTimes:
     def total_ms(self) -> float:
         """Compute time of all stages."""
         return self.frontend_ms + self.encoder_ms + self.decoder_ms + self.vocoder_ms + self.encode_ms
-
-    def move_to(self, other: StageTimes) -> None:
-        """Add these times to `other` and start again from zero."""
-        for stage in fields(self):
-            setattr(other, stage.name, getattr(other, stage.name) + getattr(self, stage.name))
-            setattr(self, stage.name, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,10 @@ from streaming.events import (
 )
 from streaming.loaded_voice import LoadedVoice
 from streaming.manifest import VoiceManifest
+from streaming.scheduling.admission import Admission
 from streaming.scheduling.cache import SegmentCache
-from streaming.scheduling.workers import Workers
+from streaming.scheduling.schedule import Tenant, Terms
+from streaming.scheduling.scheduler import Block, Scheduler
 from streaming.speech import Cancelled, Due, Speaker, Speech
 from streaming.text.segmenter import Segmenter
 from streaming.types import Segment, Style
@@ -73,22 +75,26 @@ class Utterance:
     def __init__(
         self,
         voice: LoadedVoice | PendingVoice,
-        workers: Workers,
+        scheduler: Scheduler,
         *,
         style: Style,
         policy: TextPolicy,
+        terms: Terms | None = None,
         cache: SegmentCache | None = None,
+        admission: Admission | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Check the style; nothing is computed yet. A voice that is not loaded is waited for in `events`.
 
         Args:
             voice: Who speaks.
-            workers: The threads that compute.
+            scheduler: What computes.
             style: How it is spoken.
             policy: How text becomes segments.
+            terms: On whose account and how far ahead; None: its own, and without rest.
             cache: Segments shared with other utterances; None shares nothing.
-            clock: Seconds; all utterances on the same workers have the same.
+            admission: Who may be computed; None lets everybody in.
+            clock: Seconds; all utterances on the same scheduler have the same.
 
         Raises:
             UnknownVoiceError: The voice has no such speaker or emotion.
@@ -96,11 +102,16 @@ class Utterance:
         """
         voice.manifest.check_style(style)
         self._voice = voice
-        self._workers = workers
+        self._scheduler = scheduler
+        self._terms = Terms(Tenant("")) if terms is None else terms
         self._style = style
         self._policy = policy
         self._cache = SegmentCache(0) if cache is None else cache
+        self._admission = admission
         self._clock = clock
+        self._admitted = admission is None
+        self._counted_chars = 0  # of the text, by admission
+        self._spoken_chars = 0
         self._cancelled = False
         self._segmenter = Segmenter(policy.segments)
         self._account = Account(voice.manifest.sample_rate, clock)
@@ -122,6 +133,7 @@ class Utterance:
 
         Raises:
             TextTooLongError: The utterance would exceed `max_chars`; nothing is added.
+            OverloadedError: Too much text waits to be spoken, of all utterances together; nothing is added.
             UnexpectedMessageError: The utterance has ended or was cancelled.
         """
         self._refuse_if_over("append")
@@ -129,6 +141,9 @@ class Utterance:
         if total > self._policy.max_chars:
             raise TextTooLongError(total, self._policy.max_chars)
         if text:
+            if self._admission is not None:
+                self._admission.take_text(len(text))
+                self._counted_chars += len(text)
             self._account.note_text(len(text))
             self._unspoken_tail = True
             self._enqueue(self._segmenter.push(text))
@@ -168,6 +183,37 @@ class Utterance:
             self._speech.close()
         if self._running is not None:
             self._running.cancel()
+        if self._admission is not None:
+            self._admission.leave(self)
+            self._count_spoken(self._account.chars)
+
+    @property
+    def tenant(self) -> Tenant:
+        """On whose account it is computed."""
+        return self._terms.tenant
+
+    @property
+    def voice_name(self) -> str:
+        """Who speaks."""
+        return self._voice.manifest.name
+
+    @property
+    def dry_s(self) -> float:
+        """When the listener has heard all there is; -inf before the first audio."""
+        return self._account.dry_s
+
+    @property
+    def text_goes_on(self) -> bool:
+        """Whether more text may come."""
+        return not (self._ended or self._cancelled)
+
+    def unspoken_s(self, audio_s_per_char: float) -> float:
+        """Estimate how long the text that was accepted and not spoken yet will sound."""
+        spoken_s = 0.0
+        if self._speech is not None:
+            rate = self._voice.manifest.sample_rate
+            spoken_s = (self._account.samples - self._speech.start_sample) / rate
+        return max((self._account.chars - self._spoken_chars) * audio_s_per_char - spoken_s, 0.0)
 
     def note_first_audio_sent(self) -> None:
         """Tell that the first audio was handed to the transport: the end of TTFC. Idempotent."""
@@ -193,7 +239,7 @@ class Utterance:
         Raises:
             UnspeakableTextError: The voice cannot pronounce a segment.
             SynthesisError: A network failed.
-            OverloadedError: Too many calls wait for a worker.
+            OverloadedError: There is no room for another stream, or too many blocks wait.
             StreamError: The voice could not be loaded.
         """
         if self._consumed:
@@ -201,7 +247,7 @@ class Utterance:
             raise RuntimeError(msg)
         self._consumed = True
         try:
-            voice = await self._loaded_voice()
+            self._voice = voice = await self._loaded_voice()
             speaker = Speaker(voice, self._style, self._cache, self._clock)
             while (due := await self._next_due()) is not None:
                 if isinstance(due, Flushed):
@@ -209,10 +255,12 @@ class Utterance:
                     continue
                 self._speech = speech = Speech(due, speaker, self._account)
                 while not speech.done:
-                    await self._get_ready(speech)
+                    cpu_s = await self._get_ready(speech)
                     for event in speech.events():
+                        self._note_cost(event, cpu_s)
                         yield event
                 speech.close()
+                self._note_spoken(speech)
                 self._speech = None  # while text is waited for, its audio need not be held
             yield Finished(self._account.receipt())
         except Cancelled:
@@ -242,20 +290,84 @@ class Utterance:
                     self._flush_segmenter(self._account.last_text_s)
         raise Cancelled
 
-    async def _get_ready(self, speech: Speech) -> None:
-        """Wait until the next block of a segment is there: kept, computed by a worker, or by another's."""
+    async def _get_ready(self, speech: Speech) -> float:
+        """Wait until the next block of a segment is there: kept, computed by a worker, or by another's.
+
+        Returns:
+            Processor seconds that this utterance spent on it.
+        """
+        cpu_s = 0.0
         if speech.ready:
             await asyncio.sleep(0)  # what costs nothing must not keep the event loop from the others
         self._stop_if_cancelled()
+        if not (speech.ready or self._admitted):
+            await self._enter()
+        deadline_s = self._account.deadline_s(speech.due.received_s)
         while not speech.ready:
-            elsewhere = speech.under_way
+            elsewhere = speech.join(deadline_s)
             if elsewhere is None:
-                deadline_s = self._account.deadline_s()
-                elsewhere = await self._finished(
-                    self._workers.submit(deadline_s, speech.compute, self._clock())
-                )
+                block = self._block(speech, deadline_s)
+                asked_s = self._clock()
+                elsewhere = await self._finished(self._scheduler.submit(block))
+                self._account.note_wait(block.waited_s)
+                cpu_s += block.cpu_s
+                self._note_lateness(asked_s)
             if elsewhere is not None:
                 await self._finished(asyncio.wrap_future(elsewhere))
+        return cpu_s
+
+    async def _enter(self) -> None:
+        """Be let in, before anything is computed for this utterance: what is in the cache needs no leave."""
+        assert self._admission is not None
+        await self._finished(asyncio.ensure_future(self._admission.enter(self)))
+        self._admitted = True
+
+    def _note_cost(self, event: Event, cpu_s: float) -> None:
+        if self._admission is not None and isinstance(event, AudioReady) and not event.cached:
+            audio_s = event.samples.size / self._voice.manifest.sample_rate
+            assert self._speech is not None
+            first = event.start_sample == self._speech.start_sample
+            self._admission.capacity.note_block(self.voice_name, cpu_s, audio_s, first=first)
+
+    def _note_lateness(self, asked_s: float) -> None:
+        """Tell if the listener ran dry while a block was computed that had been asked for in time."""
+        if self._admission is not None and asked_s < self._account.dry_s < self._clock():
+            self._admission.capacity.note_late()
+
+    def _note_spoken(self, speech: Speech) -> None:
+        self._spoken_chars = speech.due.segment.char_end
+        if self._admission is not None:
+            n_samples = self._account.samples - speech.start_sample
+            n_chars = len(speech.due.segment.text)
+            seconds = n_samples / self._voice.manifest.sample_rate
+            self._admission.capacity.note_segment(self.voice_name, n_chars, seconds)
+            self._count_spoken(self._spoken_chars)
+
+    def _count_spoken(self, n_chars: int) -> None:
+        """Let admission know that text up to here is over; without effect on what it knows already."""
+        assert self._admission is not None
+        waiting = self._account.chars - n_chars
+        self._admission.give_back_text(self._counted_chars - waiting)
+        self._counted_chars = waiting
+
+    def _block(self, speech: Speech, deadline_s: float) -> Block:
+        def hurry(needed_s: float) -> None:
+            self._scheduler.hurry(block, needed_s)
+
+        voice = self._voice
+        assert isinstance(voice, LoadedVoice)
+        block = Block(
+            deadline_s=deadline_s,
+            release_s=self._account.dry_s - self._terms.max_ahead_s,
+            tenant=self._terms.tenant,
+            idle=self._terms.idle,
+            engine=voice.engine,
+            max_rows=voice.max_rows,
+            steps=speech.steps(hurry),
+            times=self._account.stages,
+            abandoned=lambda: speech.abandoned,
+        )
+        return block
 
     async def _finished(self, running: asyncio.Future[Result]) -> Result:
         """Wait for work that `cancel` drops."""

@@ -33,6 +33,7 @@ from tqdm import tqdm
 from streaming.loaded_voice import LoadedVoice, load_voice
 from streaming.sambert_manifest import as_sambert
 from streaming.synthesis.segment import SegmentSynthesis, grid_of
+from streaming.synthesis.steps import run_steps
 from streaming.synthesis.vocoder import VocoderStream
 from streaming.text.symbols import SymbolTables
 from streaming.types import FloatArray, IntArray, MelChunk, Phonemes, Style
@@ -89,10 +90,11 @@ def speak_phonemes(voice: LoadedVoice, phonemes: Phonemes, style: Style) -> Spok
 
 def copy_speak(voice: LoadedVoice, frames: FloatArray) -> FloatArray:
     """Run the voice's vocoder alone on feature frames [n_frames, n_features], on the grid."""
-    stream = VocoderStream(voice.engine, as_sambert(voice.manifest), Style(), len(frames))
+    stream = VocoderStream(as_sambert(voice.manifest), Style(), len(frames))
     stream.push(MelChunk(frames, 0))
     grid = grid_of(as_sambert(voice.manifest))
-    return np.concatenate([stream.block(grid.block(i)).samples for i in range(grid.n_blocks(len(frames)))])
+    plans = [grid.block(index) for index in range(grid.n_blocks(len(frames)))]
+    return np.concatenate([run_steps(voice.engine, stream.block(plan)).samples for plan in plans])
 
 
 def cepstra(mel: FloatArray) -> FloatArray:

@@ -24,6 +24,7 @@ from streaming.synthesis.acoustic import AcousticStream
 from streaming.synthesis.engine import Array, Engine, NetworkName
 from streaming.synthesis.excitation import make_excitation, pitch_of_frames
 from streaming.synthesis.segment import SegmentSynthesis, grid_of
+from streaming.synthesis.steps import run_steps
 from streaming.types import FloatArray, Phonemes, Style
 from training.checkpoints import AcousticModel
 from training.nets.filled_pauses import FilledPauses
@@ -189,18 +190,19 @@ def _deviations(
 
 def _frames_per_token(engine: Engine, voice: SambertManifest, sentences: Sequence[Phonemes]) -> float:
     """The voice's own pace; only the encoder runs."""
-    streams = [AcousticStream(engine, voice, phonemes, Style()) for phonemes in sentences]
-    n_frames = sum(stream.encode().n_frames for stream in streams)
+    streams = [AcousticStream(voice, phonemes, Style()) for phonemes in sentences]
+    n_frames = sum(run_steps(engine, stream.encode()).n_frames for stream in streams)
     return n_frames / sum(len(phonemes.ids) for phonemes in sentences)
 
 
 def _streamed_frames(engine: Engine, voice: SambertManifest, phonemes: Phonemes) -> FloatArray:
     """Feature frames [T, F], block by block."""
-    stream = AcousticStream(engine, voice, phonemes, Style())
+    stream = AcousticStream(voice, phonemes, Style())
     grid = grid_of(voice)
-    n_blocks = grid.n_blocks(stream.encode().n_frames)
+    n_blocks = grid.n_blocks(run_steps(engine, stream.encode()).n_frames)
     none = np.zeros((0, voice.acoustic.n_features), np.float32)
-    return np.concatenate([none, *(stream.frames(grid.block(index)).frames for index in range(n_blocks))])
+    chunks = [run_steps(engine, stream.frames(grid.block(index))) for index in range(n_blocks)]
+    return np.concatenate([none, *(chunk.frames for chunk in chunks)])
 
 
 def _streamed_audio(engine: Engine, voice: SambertManifest, phonemes: Phonemes) -> FloatArray:

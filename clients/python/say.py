@@ -120,6 +120,8 @@ async def _say(parsed: argparse.Namespace) -> Report:
         pitch=parsed.pitch,
         volume=parsed.volume,
         rate=parsed.rate,
+        # A file is not listened to: the server need not keep pace with a listener.
+        max_ahead_ms=None if parsed.play or parsed.output is None else 0,
     )
     async with Client(parsed.url, token=parsed.token) as client:
         ready = await client.ready()

@@ -1,12 +1,12 @@
 """Segments that were spoken, kept while memory lasts, and those being spoken, shared while they are filled.
 
-Input   keys of segments, and for a segment that nobody has spoken yet, what computes it
-Output  SegmentReader: the segment's audio block by block, whoever computed it
+Input   keys of segments, and for a segment that nobody has spoken yet, what says how to compute it
+Output  SegmentReader: the segment's audio block by block, whoever had it computed
 State   finished segments, least recently used first; segments under way; counters
 Not here: text, voices, event loops. Which thread computes and who is notified is the callers' matter.
 
-Readers of one segment share one synthesis. Nobody drives it: a reader that has heard all there is computes
-the next block itself, for all, and the others wait for that block without taking a thread. So a shared
+Readers of one segment share one synthesis. Nobody drives it: a reader that has heard all there is has
+the next block computed, for all, and the others wait for that block without taking a thread. So a shared
 segment is never computed ahead of its fastest reader, and ends with its last one.
 """
 
@@ -17,13 +17,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 import numpy as np
 
 from streaming.errors import SynthesisError, UnspeakableTextError
-from streaming.types import AudioChunk, IntArray, StageTimes, Style, WordSpan
+from streaming.synthesis.steps import Steps
+from streaming.types import AudioChunk, IntArray, Style, WordSpan
 
 # What lies around the samples, by tracemalloc: 2.2 kB for a segment of 8 chunks, and 290 bytes per word.
 ENTRY_BYTES = 1000
@@ -49,10 +49,7 @@ class SegmentKey:
 
 
 class Work(Protocol):
-    """What computes one segment, in one thread at a time; words and starts are known with the first audio."""
-
-    times: StageTimes
-    """What the calls cost; whoever caused a call takes it out."""
+    """How one segment is computed, one block at a time; words and starts are known with the first audio."""
 
     @property
     def words(self) -> tuple[WordSpan, ...]:
@@ -64,13 +61,13 @@ class Work(Protocol):
         """First sample of each token and the end: [n_tokens + 1] int64."""
         ...
 
-    def advance(self) -> AudioChunk | None:
-        """Compute the next audio; None when nothing (more) is heard. Blocking."""
+    def steps(self) -> Steps[AudioChunk | None]:
+        """Say what to compute for the next audio; None when nothing (more) is heard."""
         ...
 
 
-Abandoned = Callable[[], bool]
-"""Whether nobody listens any more: work may then stop between two network calls, by any exception."""
+Hurry = Callable[[float], None]
+"""Tells whoever computes a block that somebody needs it by a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,8 @@ class _Entry:
     chunks: list[AudioChunk] = field(default_factory=list)
     words: tuple[WordSpan, ...] = ()
     token_start_samples: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
-    progress: Future[None] | None = None  # while a reader computes; done when that call ends
+    progress: Future[None] | None = None  # while a block of a reader is under way; done when it ends
+    hurry: Hurry | None = None  # that block
     over: bool = False  # no more chunks come
     error: Exception | None = None  # why; itself never raised
     n_readers: int = 0
@@ -120,7 +118,7 @@ class _Entry:
 
 
 class SegmentReader:
-    """One listener of a segment. `advance` runs in worker threads, everything else never blocks."""
+    """One listener of a segment. Steps are driven by worker threads; nothing here blocks."""
 
     def __init__(self, cache: SegmentCache, entry: _Entry) -> None:
         self._cache = cache
@@ -135,10 +133,16 @@ class SegmentReader:
         """Whether `next` has an answer."""
         return self._position < len(self._entry.chunks) or self._entry.over
 
-    @property
-    def under_way(self) -> Future[None] | None:
-        """The call of another reader that computes the next chunk; done when it ends. Cannot be cancelled."""
-        return self._entry.progress
+    def join(self, deadline_s: float) -> Future[None] | None:
+        """Return the block of another reader that computes the next chunk, if one does, and have it hurry.
+
+        It is done when that block ends. Cannot be cancelled.
+        """
+        with self._cache.lock:
+            progress, hurry = self._entry.progress, self._entry.hurry
+        if progress is not None and hurry is not None:
+            hurry(deadline_s)
+        return progress
 
     @property
     def words(self) -> tuple[WordSpan, ...]:
@@ -165,14 +169,19 @@ class SegmentReader:
             raise _told_again(entry.error)
         return None
 
-    def advance(self, times: StageTimes) -> Future[None] | None:
-        """Compute the next chunk, unless it is there or another reader is at it. Blocking.
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody listens to the segment any more: what is under way may then stop."""
+        return self._entry.n_readers == 0
+
+    def steps(self, hurry: Hurry | None = None) -> Steps[Future[None] | None]:
+        """Have the next chunk computed, unless it is there or another reader is at it.
 
         Args:
-            times: What the call cost is added to these.
+            hurry: Called from any thread while the steps are under way, when another reader joins.
 
         Returns:
-            The other reader's call, to be waited for; None when this one is `ready`.
+            The other reader's block, to be waited for; None when this one is `ready`.
 
         Raises:
             Exception: What the work raised. Readers that share it hear of it from `next`.
@@ -186,10 +195,10 @@ class SegmentReader:
             work, progress = entry.work, Future[None]()
             assert work is not None  # it is not over
             progress.set_running_or_notify_cancel()  # so that nobody who waits can cancel it for the others
-            entry.progress = progress
+            entry.progress, entry.hurry = progress, hurry
             self.computed = True
         try:
-            cache.note_chunk(entry, work, _paid_for(work, times))
+            cache.note_chunk(entry, work, (yield from work.steps()))
         except BaseException as error:
             cache.note_failure(entry, error)
             raise
@@ -223,12 +232,12 @@ class SegmentCache:
         self._used_bytes = 0
         self._hits = self._shared = self._misses = self._evictions = 0
 
-    def open(self, key: SegmentKey, new_work: Callable[[Abandoned], Work]) -> SegmentReader:
+    def open(self, key: SegmentKey, new_work: Callable[[], Work]) -> SegmentReader:
         """Return a reader of the segment, which starts at its beginning; close it when done.
 
         Args:
             key: What is spoken, and how.
-            new_work: Makes what computes the segment, if nobody has begun to. Must be cheap.
+            new_work: Makes what says how to compute the segment, if nobody has begun to. Must be cheap.
         """
         with self.lock:
             entry = self._known(key) or self._begun(key, new_work)
@@ -264,9 +273,9 @@ class SegmentCache:
             return n_cleared
 
     def note_chunk(self, entry: _Entry, work: Work, chunk: AudioChunk | None) -> None:
-        """For readers: take what a call computed, None if there was nothing more."""
+        """For readers: take what a block computed, None if there was nothing more."""
         with self.lock:
-            entry.progress = None
+            entry.progress = entry.hurry = None
             if chunk is not None:
                 chunk.samples.setflags(write=False)  # others will hear them
                 if not entry.chunks:
@@ -276,9 +285,9 @@ class SegmentCache:
                 self._keep(entry)
 
     def note_failure(self, entry: _Entry, error: BaseException) -> None:
-        """For readers: a call failed, and with it the segment; the next request begins anew."""
+        """For readers: a block failed, and with it the segment; the next request begins anew."""
         with self.lock:
-            entry.progress = None
+            entry.progress = entry.hurry = None
             entry.error = _told_again(error)
             self._end(entry)
 
@@ -298,9 +307,8 @@ class SegmentCache:
             self._shared += 1
         return self._filling.get(key)
 
-    def _begun(self, key: SegmentKey, new_work: Callable[[Abandoned], Work]) -> _Entry:
-        entry = _Entry(key)
-        entry.work = new_work(partial(_has_no_readers, entry))
+    def _begun(self, key: SegmentKey, new_work: Callable[[], Work]) -> _Entry:
+        entry = _Entry(key, new_work())
         self._misses += 1
         if self._limit_bytes:
             self._filling[key] = entry
@@ -324,18 +332,6 @@ class SegmentCache:
             _, oldest = self._finished.popitem(last=False)
             self._used_bytes -= oldest.n_bytes
             self._evictions += 1
-
-
-def _paid_for(work: Work, times: StageTimes) -> AudioChunk | None:
-    """Make a call of the work and add its cost to `times`, before anybody can make the next one."""
-    try:
-        return work.advance()
-    finally:
-        work.times.move_to(times)
-
-
-def _has_no_readers(entry: _Entry) -> bool:
-    return entry.n_readers == 0
 
 
 def _told_again(error: BaseException) -> Exception:

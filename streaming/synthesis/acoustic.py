@@ -1,34 +1,36 @@
 """The acoustic half of one segment: phonemes to feature frames, decoder step by decoder step.
 
-Input   Phonemes and Style; an Engine
-Output  MelChunk per block of the grid
+Input   Phonemes and Style
+Output  the network calls that are needed; MelChunk per block of the grid
 State   the decoder's windows, the last frame, the PostNet's packed state; all owned by the stream
-Not here: which thread runs this, when, and what is done with the frames.
+Not here: who runs the networks, on which thread, when, and what is done with the frames.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from streaming.errors import SynthesisError
 from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.durations import DurationPlan, plan_durations
-from streaming.synthesis.engine import Array, Engine
+from streaming.synthesis.engine import Array
 from streaming.synthesis.grid import BlockPlan
 from streaming.synthesis.regulator import memory_rows
+from streaming.synthesis.steps import NetworkCall, Steps, owned
 from streaming.types import FloatArray, IntArray, MelChunk, Phonemes, Style
 
 MASKED = np.float32(-np.inf)  # additive attention mask of an unused slot
 
 
 class AcousticStream:
-    """Encodes a segment at construction time of the durations, then decodes block by block.
+    """Encodes a segment, which gives the durations, then decodes block by block.
 
-    Not thread-safe; the blocks must be asked for in order. Blocking: run it in a worker thread.
+    Not thread-safe; the blocks must be asked for in order.
     """
 
-    def __init__(self, engine: Engine, voice: SambertManifest, phonemes: Phonemes, style: Style) -> None:
-        self._engine = engine
+    def __init__(self, voice: SambertManifest, phonemes: Phonemes, style: Style) -> None:
         self._voice = voice
         self._sizes = voice.acoustic
         self._phonemes = phonemes
@@ -46,13 +48,14 @@ class AcousticStream:
             raise RuntimeError(msg)
         return self._plan
 
-    def encode(self) -> DurationPlan:
+    def encode(self) -> Steps[DurationPlan]:
         """Run the networks that see the whole segment: encoder, durations, decoder memory.
 
         Raises:
             SynthesisError: The runtime failed or a duration is not a number.
         """
-        encoded = self._engine.run("encoder", encoder_inputs(self._voice, self._phonemes.ids, self._style))
+        inputs = encoder_inputs(self._voice, self._phonemes.ids, self._style)
+        encoded = yield NetworkCall("encoder", inputs, "encoder_ms")
         sizes = self._sizes
         plan = plan_durations(
             np.asarray(encoded["log_durations"][0], np.float32),
@@ -65,20 +68,21 @@ class AcousticStream:
         self._rows = memory_rows(text, speaker, emotion, plan.row_frames, sizes.outputs_per_step)
         self._plan = plan
         if plan.n_frames:
-            self._prepare_windows(plan)
+            memory = yield NetworkCall("memory", {"rows": self._rows[None]}, "encoder_ms")
+            self._prepare_windows(memory, plan)
         return plan
 
-    def _prepare_windows(self, plan: DurationPlan) -> None:
-        memory = self._engine.run("memory", {"rows": self._rows[None]})
+    def _prepare_windows(self, memory: Mapping[str, Array], plan: DurationPlan) -> None:
         tail = ((0, 0), (0, 0), (0, 0), (0, plan.window), (0, 0))  # so that every window is full
-        self._mem_k = np.pad(memory["mem_k"], tail)  # (1, L, H, M + W, dh)
-        self._mem_v = np.pad(memory["mem_v"], tail)
+        mem_k, mem_v = (np.asarray(memory[name], np.float32) for name in ("mem_k", "mem_v"))
+        self._mem_k: FloatArray = np.pad(mem_k, tail)  # (1, L, H, M + W, dh)
+        self._mem_v: FloatArray = np.pad(mem_v, tail)
         sizes = self._sizes
         shape = (1, sizes.decoder_layers, sizes.decoder_heads, plan.window, sizes.decoder_head_dim)
         self._self_k: FloatArray = np.zeros(shape, np.float32)
         self._self_v: FloatArray = np.zeros(shape, np.float32)
 
-    def frames(self, block: BlockPlan) -> MelChunk:
+    def frames(self, block: BlockPlan) -> Steps[MelChunk]:
         """Run the decoder steps and the PostNet group of one block of the grid.
 
         Returns:
@@ -96,45 +100,42 @@ class AcousticStream:
             return MelChunk(np.zeros((0, self._sizes.n_features), np.float32), n_frames)
         decoded = np.zeros((1, (block.end_step - block.start_step) * r, self._sizes.n_features), np.float32)
         for step in range(block.start_step, min(block.end_step, self.plan.n_steps)):
-            decoded[0, step * r - group_start :][:r] = self._step(step)
+            decoded[0, step * r - group_start :][:r] = yield from self._step(step)
+        self._self_k, self._self_v = owned(self._self_k), owned(self._self_v)
         decoded[0, max(n_frames - group_start, 0) :] = 0.0  # rows beyond T (spec section 1.6)
-        out = self._engine.run(
-            "postnet",
-            {
-                "frames": decoded,
-                "start": np.array([group_start], np.int64),
-                "length": np.array([n_frames], np.int64),
-                "state": self._postnet_state,
-            },
-        )
-        self._postnet_state = np.asarray(out["state"], np.float32)
+        inputs: dict[str, Array] = {
+            "frames": decoded,
+            "start": np.array([group_start], np.int64),
+            "length": np.array([n_frames], np.int64),
+            "state": self._postnet_state,
+        }
+        out = yield NetworkCall("postnet", inputs, "decoder_ms", stackable=True)
+        self._postnet_state = owned(np.asarray(out["state"], np.float32))
         frames = np.asarray(out["frames"][0], np.float32)[max(-start, 0) : min(end, n_frames) - start]
         if not np.isfinite(frames).all():
             msg = f"the acoustic networks returned values that are not finite at frame {max(start, 0)}"
             raise SynthesisError(msg)
         return MelChunk(frames, max(start, 0))
 
-    def _step(self, step: int) -> FloatArray:
+    def _step(self, step: int) -> Steps[FloatArray]:
         """One decoder step: [r, n_features]; moves the windows on by one slot."""
         window = self.plan.window
         mem_mask, self_mask = self._masks(step)
-        out = self._engine.run(
-            "decoder",
-            {
-                "prev": self._prev,
-                "row": self._rows[step : step + 1],
-                "mem_k": np.ascontiguousarray(self._mem_k[:, :, :, step : step + window]),
-                "mem_v": np.ascontiguousarray(self._mem_v[:, :, :, step : step + window]),
-                "mem_mask": mem_mask,
-                "self_k": self._self_k,
-                "self_v": self._self_v,
-                "self_mask": self_mask,
-            },
-        )
+        inputs: dict[str, Array] = {
+            "prev": self._prev,
+            "row": self._rows[step : step + 1],
+            "mem_k": self._mem_k[:, :, :, step : step + window],
+            "mem_v": self._mem_v[:, :, :, step : step + window],
+            "mem_mask": mem_mask,
+            "self_k": self._self_k,
+            "self_v": self._self_v,
+            "self_mask": self_mask,
+        }
+        out = yield NetworkCall("decoder", inputs, "decoder_ms", stackable=True)
         self._self_k = np.asarray(out["self_k"], np.float32)
         self._self_v = np.asarray(out["self_v"], np.float32)
         frames = np.asarray(out["frames"][0], np.float32)
-        self._prev = frames[None, -1]
+        self._prev = frames[None, -1].copy()
         return frames
 
     def _masks(self, step: int) -> tuple[FloatArray, FloatArray]:

@@ -18,6 +18,7 @@ from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.engine import Engine
 from streaming.synthesis.piper import PiperSynthesis
 from streaming.synthesis.segment import SegmentSynthesis
+from streaming.synthesis.steps import Steps
 from streaming.types import AudioChunk, IntArray, Phonemes, StageTimes, Style
 
 
@@ -33,8 +34,16 @@ class Synthesis(Protocol):
         """First sample of each token and the end: [n_tokens + 1] int64; known after the first `advance`."""
         ...
 
+    def steps(self) -> Steps[AudioChunk | None]:
+        """Say what to compute for the next block, whose samples are the result; None after the last.
+
+        Raises:
+            SynthesisError: A result is not a number; the segment cannot go on.
+        """
+        ...
+
     def advance(self) -> AudioChunk | None:
-        """Compute the next block; None after the last. Blocking: run it in a worker thread.
+        """Compute the next block on this thread; None after the last. Blocking.
 
         Raises:
             SynthesisError: The runtime failed; the segment cannot go on.

@@ -3,7 +3,7 @@
 Input   Phonemes, Style; an Engine that any number of segments share
 Output  AudioChunk per block of the grid, in order
 State   the latent frames of the segment; nothing is shared between segments
-Not here: threads, deadlines, clients. `advance` is a plain blocking call.
+Not here: threads, deadlines, clients. `steps` says what to compute; `advance` computes it, blocking.
 
 VITS is not causal: durations, prior and flow see the sentence to its end, so the first audio has to wait
 for them. The decoder is a stack of convolutions; given the frames that its kernels reach on both sides, a
@@ -29,6 +29,7 @@ from streaming.piper_manifest import PiperManifest
 from streaming.synthesis.engine import Array, Engine
 from streaming.synthesis.grid import Grid
 from streaming.synthesis.noise import normal_noise, stream_key
+from streaming.synthesis.steps import NetworkCall, Steps, owned, run_steps
 from streaming.synthesis.volume import with_volume
 from streaming.types import AudioChunk, FloatArray, IntArray, Phonemes, StageTimes, Style
 
@@ -117,36 +118,38 @@ class PiperSynthesis:
         return int(self._latent.shape[2])
 
     def advance(self) -> AudioChunk | None:
-        """Compute the next block; the first call also runs the encoder over the whole sentence.
-
-        Returns:
-            The next samples of the segment, or None after the last.
+        """Compute the next block on this thread: `steps` with one call after the other.
 
         Raises:
             SynthesisError: The runtime failed; the segment cannot go on.
         """
-        latent = self._encode() if self._latent is None else self._latent
+        return run_steps(self._engine, self.steps(), self.times, self._clock)
+
+    def steps(self) -> Steps[AudioChunk | None]:
+        """Say what to compute for the next block; the first time also the encoder, over the whole sentence.
+
+        Returns:
+            The next samples of the segment, or None after the last.
+        """
+        latent = (yield from self._encode()) if self._latent is None else self._latent
         n_frames = self._n_frames
         start, end = self._grid.border(self._next_block), self._grid.border(self._next_block + 1)
         if start >= max(n_frames, 1):  # no frames: one empty chunk
             return None
         self._next_block += 1
         end = min(end, n_frames)
-        started = self._clock()
-        samples = self._decode(latent, start, end) if n_frames else np.zeros(0, np.float32)
-        self.times.vocoder_ms += 1000.0 * (self._clock() - started)
+        samples = (yield from self._decode(latent, start, end)) if n_frames else np.zeros(0, np.float32)
         start_sample = start * self._voice.hop_length
         return AudioChunk(with_volume(samples, self._style.volume), start_sample, last=end == n_frames)
 
-    def _encode(self) -> FloatArray:
-        started = self._clock()
-        outputs = self._engine.run("encoder", encoder_inputs(self._voice, self._phonemes, self._style))
+    def _encode(self) -> Steps[FloatArray]:
+        inputs = encoder_inputs(self._voice, self._phonemes, self._style)
+        outputs = dict((yield NetworkCall("encoder", inputs, "encoder_ms")))
         latent = np.asarray(outputs.pop("latent"), np.float32)
         self._latent, self._conditioning = latent, outputs
-        self.times.encoder_ms += 1000.0 * (self._clock() - started)
         return latent
 
-    def _decode(self, latent: FloatArray, start: int, end: int) -> FloatArray:
+    def _decode(self, latent: FloatArray, start: int, end: int) -> Steps[FloatArray]:
         """Return the samples of frames [start, end).
 
         The decoder sees nothing but real frames: where the segment itself ends, so does its input, and the
@@ -154,7 +157,8 @@ class PiperSynthesis:
         """
         context = self._voice.context_frames
         first = max(start - context, 0)
-        window = np.ascontiguousarray(latent[:, :, first : end + context])
-        audio = self._engine.run("decoder", {"latent": window, **self._conditioning})["audio"]
+        window = latent[:, :, first : end + context]
+        inputs = {"latent": window, **self._conditioning}
+        audio = (yield NetworkCall("decoder", inputs, "vocoder_ms", stackable=True))["audio"]
         hop = self._voice.hop_length
-        return np.asarray(audio.reshape(-1)[(start - first) * hop : (end - first) * hop], np.float32)
+        return owned(np.asarray(audio.reshape(-1)[(start - first) * hop : (end - first) * hop], np.float32))

@@ -3,7 +3,7 @@
 Input   Phonemes, Style; an Engine that any number of segments share
 Output  AudioChunk per block of the grid, in order
 State   everything a segment needs; nothing is shared between segments
-Not here: threads, deadlines, clients. `advance` is a plain blocking call.
+Not here: threads, deadlines, clients. `steps` says what to compute; `advance` computes it, blocking.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.acoustic import AcousticStream
 from streaming.synthesis.engine import Engine
 from streaming.synthesis.grid import Grid
+from streaming.synthesis.steps import Steps, run_steps
 from streaming.synthesis.vocoder import VocoderStream
 from streaming.synthesis.volume import with_volume
 from streaming.types import AudioChunk, IntArray, Phonemes, StageTimes, Style
@@ -62,7 +63,7 @@ class SegmentSynthesis:
         self._style = style
         self._clock = clock
         self._grid = grid_of(voice)
-        self._acoustic = AcousticStream(engine, voice, phonemes, style)
+        self._acoustic = AcousticStream(voice, phonemes, style)
         self._vocoder: VocoderStream | None = None
         self._next_block = 0
         self._n_blocks = 0
@@ -83,18 +84,26 @@ class SegmentSynthesis:
         return self._acoustic.plan.token_start_frames() * self._voice.hop_length
 
     def advance(self) -> AudioChunk | None:
-        """Compute the next block.
+        """Compute the next block on this thread: `steps` with one call after the other.
 
-        The first call also runs the encoder. A segment without any frame yields one empty last
+        Raises:
+            SynthesisError: The runtime failed; the segment cannot go on.
+        """
+        return run_steps(self._engine, self.steps(), self.times, self._clock)
+
+    def steps(self) -> Steps[AudioChunk | None]:
+        """Say what to compute for the next block.
+
+        The first time that includes the encoder. A segment without any frame yields one empty last
         chunk.
 
         Returns:
             The next samples of the segment, or None after the last.
 
         Raises:
-            SynthesisError: The runtime failed; the segment cannot go on.
+            SynthesisError: A result is not a number; the segment cannot go on.
         """
-        vocoder = self._vocoder or self._encode()
+        vocoder = self._vocoder or (yield from self._encode())
         n_frames = self._acoustic.plan.n_frames
         if self._next_block >= self._n_blocks:
             return None
@@ -102,18 +111,12 @@ class SegmentSynthesis:
         self._next_block += 1
         if n_frames == 0:
             return AudioChunk(np.zeros(0, np.float32), 0, last=True)
-        started = self._clock()
-        vocoder.push(self._acoustic.frames(plan))
-        decoded = self._clock()
-        chunk = vocoder.block(plan)
-        self.times.decoder_ms += 1000.0 * (decoded - started)
-        self.times.vocoder_ms += 1000.0 * (self._clock() - decoded)
+        vocoder.push((yield from self._acoustic.frames(plan)))
+        chunk = yield from vocoder.block(plan)
         return AudioChunk(with_volume(chunk.samples, self._style.volume), chunk.start_sample, chunk.last)
 
-    def _encode(self) -> VocoderStream:
-        started = self._clock()
-        plan = self._acoustic.encode()
-        self.times.encoder_ms += 1000.0 * (self._clock() - started)
+    def _encode(self) -> Steps[VocoderStream]:
+        plan = yield from self._acoustic.encode()
         self._n_blocks = max(self._grid.n_blocks(plan.n_frames), 1)  # no frames: one empty chunk
-        self._vocoder = VocoderStream(self._engine, self._voice, self._style, plan.n_frames)
+        self._vocoder = VocoderStream(self._voice, self._style, plan.n_frames)
         return self._vocoder

@@ -1,9 +1,9 @@
 """The vocoder half of one segment: feature frames to samples, block by block of the grid.
 
 Input   MelChunks of the acoustic stream, in order
-Output  samples [n] float32 per block; together exactly T * hop_length
+Output  the network calls that are needed; samples [n] float32 per block, together exactly T * hop_length
 State   frames not used yet, the excitation's phase, the network's packed state
-Not here: volume, resampling, sample formats.
+Not here: who runs the network; volume, resampling, sample formats.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import numpy as np
 
 from streaming.errors import SynthesisError
 from streaming.sambert_manifest import SambertManifest
-from streaming.synthesis.engine import Array, Engine
+from streaming.synthesis.engine import Array
 from streaming.synthesis.excitation import Pitch, make_excitation, pitch_of_frames
 from streaming.synthesis.grid import BlockPlan
+from streaming.synthesis.steps import NetworkCall, Steps, owned
 from streaming.types import AudioChunk, FloatArray, MelChunk, Style
 
 
 class VocoderStream:
     """Takes the frames of a segment as they come and turns grid blocks into audio.
 
-    Not thread-safe; the blocks must be asked for in order. Blocking: run it in a worker thread.
+    Not thread-safe; the blocks must be asked for in order.
     """
 
-    def __init__(self, engine: Engine, voice: SambertManifest, style: Style, n_frames: int) -> None:
-        self._engine = engine
+    def __init__(self, voice: SambertManifest, style: Style, n_frames: int) -> None:
         self._voice = voice
         self._pitch_factor = style.pitch
         self._n_frames = n_frames
@@ -40,7 +40,7 @@ class VocoderStream:
             self._waiting = np.concatenate([self._waiting, chunk.frames])
             self._last = chunk.frames[-1:]
 
-    def block(self, plan: BlockPlan) -> AudioChunk:
+    def block(self, plan: BlockPlan) -> Steps[AudioChunk]:
         """Run one block; its frames in [0, T) must have been pushed.
 
         A vocoder that takes edges gets the frames of the segment alone and returns its samples alone. Any
@@ -51,17 +51,17 @@ class VocoderStream:
             SynthesisError: The runtime failed or a sample is not a number.
         """
         hop, sizes = self._voice.hop_length, self._voice.vocoder
-        audio = self._run(self._take(plan), plan)
+        audio = yield from self._run(self._take(plan), plan)
         if not np.isfinite(audio).all():
             msg = f"the vocoder returned values that are not finite at frame {plan.start_frame}"
             raise SynthesisError(msg)
         late_start = plan.start_frame - sizes.lookahead_frames
         start_frame = max(late_start, 0)
         if sizes.takes_edges:
-            return AudioChunk(audio, start_frame * hop, last=self._is_last(plan))
+            return AudioChunk(owned(audio), start_frame * hop, last=self._is_last(plan))
         end_frame = min(plan.end_frame - sizes.lookahead_frames, self._n_frames)
         samples = audio[(start_frame - late_start) * hop : (end_frame - late_start) * hop]
-        return AudioChunk(samples, start_frame * hop, last=end_frame == self._n_frames)
+        return AudioChunk(owned(samples), start_frame * hop, last=end_frame == self._n_frames)
 
     def _is_last(self, plan: BlockPlan) -> bool:
         return plan.end_frame >= self._n_frames
@@ -77,7 +77,7 @@ class VocoderStream:
             return frames
         return np.concatenate([frames, np.repeat(self._last, wanted - real, axis=0)])
 
-    def _run(self, frames: FloatArray, plan: BlockPlan) -> FloatArray:
+    def _run(self, frames: FloatArray, plan: BlockPlan) -> Steps[FloatArray]:
         voice = self._voice
         pitch = self._pitch(frames)
         inputs: dict[str, Array] = {
@@ -90,8 +90,9 @@ class VocoderStream:
             inputs["f0"] = np.stack([np.log(pitch.f0_hz), pitch.voiced], axis=1).astype(np.float32)[None]
         if voice.vocoder.takes_edges:
             inputs["edges"] = np.array([plan.start_frame == 0, self._is_last(plan)], np.int64)
-        out = self._engine.run("vocoder", inputs)
-        self._state = np.asarray(out["state"], np.float32)
+        # Edges are the same for all rows of a call: they have no batch axis.
+        out = yield NetworkCall("vocoder", inputs, "vocoder_ms", stackable=not voice.vocoder.takes_edges)
+        self._state = owned(np.asarray(out["state"], np.float32))
         return np.asarray(out["audio"][0], np.float32)
 
     def _pitch(self, frames: FloatArray) -> Pitch:

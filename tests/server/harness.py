@@ -20,12 +20,12 @@ from websockets.typing import Subprotocol
 
 from server.app import NATIVE, build_app
 from server.backend import Backend
-from server.config import CacheConfig, LimitConfig, ServerConfig
+from server.config import CacheConfig, LimitConfig, ServerConfig, WorkerConfig
 from server.native import NativeEndpoint
 from server.serving import shut_down
 from streaming.engines.fake import FakeEngine
 from streaming.loaded_voice import LoadedVoice
-from streaming.scheduling.workers import Workers
+from streaming.scheduling.scheduler import Scheduler
 from streaming.synthesis.engine import NetworkName
 from streaming.voices import VoiceLibrary
 from tests.streaming.doubles import fake_voice
@@ -70,11 +70,16 @@ class Server:
 
 
 def limits(**values: Any) -> ServerConfig:
-    """The default configuration with other limits; draining is off unless asked for, and so is the cache.
+    """The default configuration with other limits; no draining unless asked for, no cache, no rest.
 
-    LONG_TEXT is one sentence over and over: with the cache it would cost nothing.
+    LONG_TEXT is one sentence over and over: with the cache it would cost nothing. And nobody listens here: a
+    stream that kept pace with a listener would take as long as its speech.
     """
-    return ServerConfig(limits=LimitConfig(**{"drain_s": 0, **values}), cache=CacheConfig(memory_mb=0))
+    return ServerConfig(
+        limits=LimitConfig(**{"drain_s": 0, **values}),
+        cache=CacheConfig(memory_mb=0),
+        workers=WorkerConfig(max_ahead_s=3600.0),
+    )
 
 
 @asynccontextmanager
@@ -85,7 +90,7 @@ async def running(
     library: VoiceLibrary | None = None,
 ) -> AsyncIterator[Server]:
     engine = engine or FakeEngine()
-    backend = Backend(config or limits(), library or one_voice(fake_voice(engine)), Workers(n_threads))
+    backend = Backend(config or limits(), library or one_voice(fake_voice(engine)), Scheduler(n_threads))
     app = build_app(backend)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()

@@ -16,16 +16,16 @@ from streaming.errors import (
     VoiceBundleError,
 )
 from streaming.loaded_voice import LoadedVoice
-from streaming.scheduling.workers import Workers
+from streaming.scheduling.scheduler import Scheduler
 from streaming.utterance import PendingVoice
 from streaming.voices import VoiceLibrary
 from tests.server.harness import one_voice
-from tests.streaming.doubles import VOICES, GatedLoad, fake_voice, settle, write_bundle
+from tests.streaming.doubles import VOICES, GatedLoad, called, fake_voice, settle, write_bundle
 
 
 @pytest.fixture
 async def backend() -> Backend:
-    return Backend(ServerConfig(), one_voice(fake_voice()), Workers(1))
+    return Backend(ServerConfig(), one_voice(fake_voice()), Scheduler(1))
 
 
 @pytest.mark.parametrize("language", ["", "zh", "zh-CN", "zh_cn", "EN", "zh-CN-x-private"])
@@ -127,10 +127,10 @@ async def test_a_voice_that_cannot_speak_ends_the_start_only_if_it_is_the_defaul
 
 
 async def test_closing_stops_the_threads() -> None:
-    backend = Backend(ServerConfig(), one_voice(fake_voice()), Workers(1))
+    backend = Backend(ServerConfig(), one_voice(fake_voice()), Scheduler(1))
     await backend.close()
     with pytest.raises(RuntimeError, match="closed"):
-        await asyncio.wait_for(backend.workers.run(0.0, int), 5)
+        await asyncio.wait_for(called(backend.scheduler, int), 5)
 
 
 # -- voices that are not loaded yet ----------------------------------------------------------
@@ -145,7 +145,7 @@ def load() -> GatedLoad:
 def lazy(tmp_path: Path, load: GatedLoad) -> Backend:
     write_bundle(tmp_path, "fast")
     write_bundle(tmp_path, "slow")
-    return Backend(ServerConfig(), VoiceLibrary([tmp_path], load=load), Workers(1))
+    return Backend(ServerConfig(), VoiceLibrary([tmp_path], load=load), Scheduler(1))
 
 
 def pending(backend: Backend, name: str) -> PendingVoice:
@@ -183,7 +183,7 @@ async def test_a_load_that_takes_too_long_is_told_as_overload_and_goes_on(
 ) -> None:
     write_bundle(tmp_path, "slow")
     config = ServerConfig(voice=VoiceConfig(load_s=0.001))
-    backend = Backend(config, VoiceLibrary([tmp_path], load=load), Workers(1))
+    backend = Backend(config, VoiceLibrary([tmp_path], load=load), Scheduler(1))
     with pytest.raises(OverloadedError, match="voice 'slow' is still being loaded"):
         await pending(backend, "slow").loaded()
     load.opened.set()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from streaming.engines.fake import FakeEngine, fake_manifest
 from streaming.errors import UnspeakableTextError
 from streaming.events import AudioReady, Event
 from streaming.loaded_voice import LoadedVoice
-from streaming.scheduling.workers import Workers
+from streaming.scheduling.schedule import Tenant
+from streaming.scheduling.scheduler import Block, Scheduler
 from streaming.synthesis.engine import Engine
 from streaming.synthesis.segment import SegmentSynthesis
+from streaming.synthesis.steps import HostCall, Steps
 from streaming.types import AudioChunk, FloatArray, Phonemes, WordSpan
 from streaming.utterance import Utterance
 from streaming.voice import MANIFEST_NAME, dump_manifest, load_manifest
@@ -116,13 +118,25 @@ async def until(events: AsyncIterator[Event], kind: type[Event]) -> Event:
     raise AssertionError(f"the utterance ended without {kind}")
 
 
-@contextlib.contextmanager
-def workers(n_threads: int = 1) -> Iterator[Workers]:
-    pool = Workers(n_threads)
-    try:
-        yield pool
-    finally:
-        pool.close()
+def calling(function: Callable[[], Any], deadline_s: float = 0.0, **fields: Any) -> Block:
+    """A block that consists of one call of `function`, whose result is the block's."""
+
+    def steps() -> Steps[Any]:
+        return (yield HostCall(function, "frontend_ms"))
+
+    values: dict[str, Any] = {"tenant": Tenant("test"), "engine": FakeEngine(), "steps": steps(), **fields}
+    return Block(deadline_s=deadline_s, **values)
+
+
+async def called(scheduler: Scheduler, function: Callable[[], Any]) -> Any:
+    """Wait until the scheduler has come round to calling `function`, which is due, but after all else."""
+    return await scheduler.submit(calling(function, deadline_s=1.0))
+
+
+async def at_rest(scheduler: Scheduler) -> None:
+    """Wait until no call runs: results are told a moment before the books are closed."""
+    while scheduler.statistics().running:
+        await asyncio.sleep(0)
 
 
 async def settle(turns: int = 20) -> None:

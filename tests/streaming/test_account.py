@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -71,12 +73,24 @@ def test_silence_alone_has_a_ttfc_but_no_audible_one():
     assert account.receipt().audible_ttfc_ms is None
 
 
-def test_the_first_block_is_due_now_and_the_next_when_the_listener_runs_dry():
+def test_the_first_block_is_due_when_its_text_is_there_and_the_next_before_the_listener_runs_dry():
     clock = Clock()
     account = Account(RATE, clock)
-    assert account.deadline_s() == 100.0
+    assert account.deadline_s(received_s=99.0) == 99.0
+    assert account.dry_s == -math.inf
     account.note_audio(np.zeros(RATE, np.float32))
     clock.now_s = 100.2
-    assert account.deadline_s() == pytest.approx(101.0 - SAFETY_S)
+    assert account.deadline_s(99.0) == pytest.approx(101.0 - SAFETY_S)
     account.note_sent()
-    assert account.deadline_s() == pytest.approx(101.2 - SAFETY_S)
+    assert account.deadline_s(99.0) == pytest.approx(101.2 - SAFETY_S)
+    assert account.dry_s == pytest.approx(101.2)
+
+
+def test_who_has_run_dry_goes_on_when_the_next_audio_is_there():
+    clock = Clock()
+    account = Account(RATE, clock)
+    account.note_audio(np.zeros(RATE, np.float32))
+    clock.now_s = 105.0  # its text came late; nobody is to blame
+    assert account.deadline_s(received_s=104.9) == 104.9
+    account.note_audio(np.zeros(RATE, np.float32))
+    assert account.dry_s == pytest.approx(106.0)

@@ -16,23 +16,23 @@ from streaming.errors import SynthesisError, UnknownVoiceError, UnspeakableTextE
 from streaming.events import AudioReady, Event, Finished, SegmentStarted, TextPolicy, WordsTimed
 from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.cache import SegmentCache
-from streaming.scheduling.workers import Workers
+from streaming.scheduling.scheduler import Scheduler
 from streaming.speech import Speaker, canonical_style
 from streaming.synthesis.engine import NetworkName
 from streaming.types import Phonemes, Receipt, Style
 from streaming.utterance import Utterance
 from streaming.voice import load_manifest
-from tests.streaming.doubles import VOICES, CharFrontend, collect, fake_voice, joined, settle, until
+from tests.streaming.doubles import VOICES, CharFrontend, called, collect, fake_voice, joined, settle, until
 
 TEXT = "你好，欢迎使用语音合成服务。今天天气很好！"
 SENTENCE = "今天天气很好。"
 
 
 @pytest.fixture
-def pool() -> Iterator[Workers]:
-    workers = Workers(2)
-    yield workers
-    workers.close()
+def pool() -> Iterator[Scheduler]:
+    scheduler = Scheduler(2)
+    yield scheduler
+    scheduler.close()
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ class CountingFrontend(CharFrontend):
 
 def speak(
     voice: LoadedVoice,
-    pool: Workers,
+    pool: Scheduler,
     cache: SegmentCache | None,
     text: str = TEXT,
     style: Style | None = None,
@@ -92,7 +92,7 @@ def speak(
 
 async def spoken(
     voice: LoadedVoice,
-    pool: Workers,
+    pool: Scheduler,
     cache: SegmentCache | None,
     text: str = TEXT,
     style: Style | None = None,
@@ -114,7 +114,7 @@ def told(events: list[Event]) -> list[Event]:
 
 
 async def test_cached_audio_and_word_times_are_those_of_the_first_time(
-    voice: LoadedVoice, pool: Workers, cache: SegmentCache
+    voice: LoadedVoice, pool: Scheduler, cache: SegmentCache
 ):
     plain, first, second = [await spoken(voice, pool, kept) for kept in (None, cache, cache)]
     for events in (first, second):
@@ -124,7 +124,7 @@ async def test_cached_audio_and_word_times_are_those_of_the_first_time(
 
 @pytest.mark.parametrize("n_readers", [2, 3])
 async def test_utterances_at_once_hear_the_same_of_one_synthesis(
-    voice: LoadedVoice, pool: Workers, n_readers: int
+    voice: LoadedVoice, pool: Scheduler, n_readers: int
 ):
     expected = joined(await spoken(voice, pool, None))
     cache = SegmentCache(10_000_000)
@@ -136,7 +136,7 @@ async def test_utterances_at_once_hear_the_same_of_one_synthesis(
 
 @pytest.mark.parametrize("pattern", [(1, 3), (3, 1), (2, 0, 1), (0, 5, 2)])
 async def test_readers_at_different_speeds_hear_the_same(
-    pool: Workers, cache: SegmentCache, pattern: tuple[int, ...]
+    pool: Scheduler, cache: SegmentCache, pattern: tuple[int, ...]
 ):
     voice = fake_voice()
     expected = joined(await spoken(voice, pool, None))
@@ -155,7 +155,7 @@ async def test_readers_at_different_speeds_hear_the_same(
 # -- one synthesis ---------------------------------------------------------------------------
 
 
-async def test_two_identical_requests_at_once_cost_one_synthesis(pool: Workers, cache: SegmentCache):
+async def test_two_identical_requests_at_once_cost_one_synthesis(pool: Scheduler, cache: SegmentCache):
     alone = FakeEngine()
     await spoken(fake_voice(alone), pool, None)
     engine = FakeEngine()
@@ -164,7 +164,7 @@ async def test_two_identical_requests_at_once_cost_one_synthesis(pool: Workers, 
     assert sorted(engine.calls) == sorted(alone.calls)
 
 
-async def test_a_hit_skips_the_frontend_the_networks_and_the_workers(pool: Workers, cache: SegmentCache):
+async def test_a_hit_skips_the_frontend_the_networks_and_the_workers(pool: Scheduler, cache: SegmentCache):
     engine, frontend = FakeEngine(), CountingFrontend()
     voice = LoadedVoice(fake_manifest(), engine, frontend)
     await spoken(voice, pool, cache)
@@ -173,7 +173,7 @@ async def test_a_hit_skips_the_frontend_the_networks_and_the_workers(pool: Worke
     assert (len(engine.calls), len(frontend.texts), pool.statistics().finished) == before
 
 
-async def test_a_sentence_that_comes_twice_in_a_text_is_computed_once(pool: Workers, cache: SegmentCache):
+async def test_a_sentence_that_comes_twice_in_a_text_is_computed_once(pool: Scheduler, cache: SegmentCache):
     engine = FakeEngine()
     events = await spoken(fake_voice(engine), pool, cache, SENTENCE * 3)
     assert engine.calls.count("encoder") == 1
@@ -183,7 +183,7 @@ async def test_a_sentence_that_comes_twice_in_a_text_is_computed_once(pool: Work
     assert others == [joined(events).size // 3, 2 * joined(events).size // 3]
 
 
-async def test_cached_audio_leaves_turns_to_others(pool: Workers, cache: SegmentCache):
+async def test_cached_audio_leaves_turns_to_others(pool: Scheduler, cache: SegmentCache):
     voice = fake_voice()
     n_blocks = sum(isinstance(event, AudioReady) for event in await spoken(voice, pool, cache))
     turns = 0
@@ -201,11 +201,11 @@ async def test_cached_audio_leaves_turns_to_others(pool: Workers, cache: Segment
 
 
 async def test_who_waits_for_anothers_block_occupies_no_thread(cache: SegmentCache):
-    pool, gate = Workers(2), Gate("decoder")
+    pool, gate = Scheduler(2), Gate("decoder")
     voice = fake_voice(FakeEngine(before_call=gate))
     consumers = [asyncio.create_task(spoken(voice, pool, cache, SENTENCE)) for _ in range(4)]
     await asyncio.to_thread(gate.reached.wait, 30)
-    assert await pool.run(0.0, lambda: "free") == "free"
+    assert await called(pool, lambda: "free") == "free"
     gate.opened.set()
     found = await asyncio.gather(*consumers)
     assert len({joined(events).tobytes() for events in found}) == 1
@@ -213,7 +213,7 @@ async def test_who_waits_for_anothers_block_occupies_no_thread(cache: SegmentCac
 
 
 async def test_nobody_queues_for_a_block_that_is_being_computed(cache: SegmentCache):
-    pool, gate = Workers(1), Gate("decoder")
+    pool, gate = Scheduler(1), Gate("decoder")
     voice = fake_voice(FakeEngine(before_call=gate))
     computing = asyncio.create_task(spoken(voice, pool, cache, SENTENCE))
     await asyncio.to_thread(gate.reached.wait, 30)
@@ -228,7 +228,9 @@ async def test_nobody_queues_for_a_block_that_is_being_computed(cache: SegmentCa
 # -- receipts --------------------------------------------------------------------------------
 
 
-async def test_the_receipt_tells_what_was_cached_and_that_it_cost_nothing(pool: Workers, cache: SegmentCache):
+async def test_the_receipt_tells_what_was_cached_and_that_it_cost_nothing(
+    pool: Scheduler, cache: SegmentCache
+):
     first = await spoken(fake_voice(), pool, cache)
     second = await spoken(fake_voice(), pool, cache)
     assert (receipt(first).cached_segments, receipt(second).cached_segments) == (0, receipt(first).segments)
@@ -238,7 +240,7 @@ async def test_the_receipt_tells_what_was_cached_and_that_it_cost_nothing(pool: 
         assert {event.cached for event in events if isinstance(event, AudioReady)} == {cached}
 
 
-async def test_who_computes_a_block_pays_for_it(pool: Workers, cache: SegmentCache):
+async def test_who_computes_a_block_pays_for_it(pool: Scheduler, cache: SegmentCache):
     voice = fake_voice()
     first, second = (speak(voice, pool, cache, SENTENCE).events() for _ in range(2))
     await until(first, AudioReady)
@@ -261,7 +263,7 @@ async def first_audio(events: AsyncIterator[Event]) -> AudioReady:
     return audio
 
 
-async def test_the_first_is_cancelled_and_the_second_hears_everything(pool: Workers, cache: SegmentCache):
+async def test_the_first_is_cancelled_and_the_second_hears_everything(pool: Scheduler, cache: SegmentCache):
     gate, expected = Gate("vocoder"), joined(await spoken(fake_voice(), pool, None, SENTENCE))
     voice = fake_voice(FakeEngine(before_call=gate))
     one = speak(voice, pool, cache, SENTENCE)
@@ -276,7 +278,7 @@ async def test_the_first_is_cancelled_and_the_second_hears_everything(pool: Work
     assert cache.statistics().entries == 1
 
 
-async def test_who_waits_for_anothers_block_can_be_cancelled(pool: Workers, cache: SegmentCache):
+async def test_who_waits_for_anothers_block_can_be_cancelled(pool: Scheduler, cache: SegmentCache):
     gate = Gate("decoder")
     voice = fake_voice(FakeEngine(before_call=gate))
     computing = asyncio.create_task(spoken(voice, pool, cache, SENTENCE))
@@ -291,7 +293,7 @@ async def test_who_waits_for_anothers_block_can_be_cancelled(pool: Workers, cach
 
 
 async def test_a_segment_that_all_have_left_stops_after_the_running_call_and_is_not_kept(cache: SegmentCache):
-    pool, gate, engine = Workers(2), Gate("decoder"), FakeEngine()
+    pool, gate, engine = Scheduler(2), Gate("decoder"), FakeEngine()
     engine.before_call = gate
     voice = fake_voice(engine)
     both = [speak(voice, pool, cache, SENTENCE) for _ in range(2)]
@@ -302,7 +304,7 @@ async def test_a_segment_that_all_have_left_stops_after_the_running_call_and_is_
         utterance.cancel()
     assert await asyncio.gather(*consumers) == [[], []]
     gate.opened.set()
-    await pool.run(0.0, lambda: None)
+    await called(pool, lambda: None)
     assert (cache.statistics().filling, cache.statistics().entries) == (0, 0)
     events = await spoken(voice, pool, cache, SENTENCE)  # begun anew
     assert receipt(events).cached_segments == 0
@@ -310,7 +312,7 @@ async def test_a_segment_that_all_have_left_stops_after_the_running_call_and_is_
     assert engine.calls[calls] == "encoder"
 
 
-async def test_a_consumer_that_goes_away_leaves_the_segment(pool: Workers, cache: SegmentCache):
+async def test_a_consumer_that_goes_away_leaves_the_segment(pool: Scheduler, cache: SegmentCache):
     events = speak(fake_voice(), pool, cache).events()
     await first_audio(events)
     assert cache.statistics().filling == 1
@@ -322,7 +324,7 @@ async def test_a_consumer_that_goes_away_leaves_the_segment(pool: Workers, cache
 
 
 async def test_a_failure_reaches_all_who_share_it_and_the_next_request_tries_anew(
-    pool: Workers, cache: SegmentCache
+    pool: Scheduler, cache: SegmentCache
 ):
     gate = Gate("decoder")
     voice = fake_voice(FakeEngine(before_call=gate, fail_at={"decoder": 1}))
@@ -335,7 +337,7 @@ async def test_a_failure_reaches_all_who_share_it_and_the_next_request_tries_ane
     assert receipt(await spoken(voice, pool, cache, SENTENCE)).samples > 0
 
 
-async def test_text_that_cannot_be_pronounced_is_asked_about_each_time(pool: Workers, cache: SegmentCache):
+async def test_text_that_cannot_be_pronounced_is_asked_about_each_time(pool: Scheduler, cache: SegmentCache):
     frontend = CountingFrontend()
     voice = LoadedVoice(fake_manifest(), FakeEngine(), frontend)
     for _ in range(2):
@@ -383,7 +385,7 @@ def test_an_unknown_speaker_has_no_key():
 
 
 async def test_a_changed_voice_of_the_same_name_is_not_answered_from_the_cache(
-    pool: Workers, cache: SegmentCache
+    pool: Scheduler, cache: SegmentCache
 ):
     before = fake_voice()
     after = LoadedVoice(

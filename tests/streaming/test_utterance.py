@@ -23,7 +23,7 @@ from streaming.errors import (
     VoiceBundleError,
 )
 from streaming.loaded_voice import LoadedVoice
-from streaming.scheduling.workers import Workers
+from streaming.scheduling.scheduler import Scheduler
 from streaming.synthesis.engine import NetworkName
 from streaming.synthesis.segment import SegmentSynthesis
 from streaming.types import FloatArray, Receipt, Style
@@ -39,16 +39,26 @@ from streaming.utterance import (
     WordsTimed,
 )
 from streaming.voice import load_manifest
-from tests.streaming.doubles import VOICES, CharFrontend, collect, drain, fake_voice, joined, settle, until
+from tests.streaming.doubles import (
+    VOICES,
+    CharFrontend,
+    called,
+    collect,
+    drain,
+    fake_voice,
+    joined,
+    settle,
+    until,
+)
 
 TEXT = "你好，欢迎使用语音合成服务。今天天气很好！我们去公园走走吧？好的。"
 
 
 @pytest.fixture
-def pool() -> Iterator[Workers]:
-    workers = Workers(2)
-    yield workers
-    workers.close()
+def pool() -> Iterator[Scheduler]:
+    scheduler = Scheduler(2)
+    yield scheduler
+    scheduler.close()
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +103,7 @@ class Gate:
 
 def speak(
     voice: LoadedVoice | PendingVoice,
-    pool: Workers,
+    pool: Scheduler,
     *,
     style: Style | None = None,
     policy: TextPolicy | None = None,
@@ -105,7 +115,9 @@ def speak(
     return Utterance(voice, pool, style=style, policy=policy, clock=clock)
 
 
-async def spoken(voice: LoadedVoice, pool: Workers, *deltas: str, style: Style | None = None) -> list[Event]:
+async def spoken(
+    voice: LoadedVoice, pool: Scheduler, *deltas: str, style: Style | None = None
+) -> list[Event]:
     utterance = speak(voice, pool, style=style)
     for delta in deltas:
         utterance.append(delta)
@@ -129,12 +141,12 @@ def offline(voice: LoadedVoice, events: list[Event]) -> FloatArray:
     return np.concatenate(audio)
 
 
-async def test_streamed_equals_offline_bit_for_bit(voice: LoadedVoice, pool: Workers):
+async def test_streamed_equals_offline_bit_for_bit(voice: LoadedVoice, pool: Scheduler):
     events = await spoken(voice, pool, TEXT)
     np.testing.assert_array_equal(joined(events), offline(voice, events))
 
 
-async def test_a_slow_consumer_hears_the_same(voice: LoadedVoice, pool: Workers):
+async def test_a_slow_consumer_hears_the_same(voice: LoadedVoice, pool: Scheduler):
     expected = joined(await spoken(voice, pool, TEXT))
     utterance = speak(voice, pool)
     utterance.append(TEXT)
@@ -146,7 +158,7 @@ async def test_a_slow_consumer_hears_the_same(voice: LoadedVoice, pool: Workers)
     np.testing.assert_array_equal(joined(events), expected)
 
 
-async def test_any_cut_of_the_text_gives_the_same_audio(pool: Workers):
+async def test_any_cut_of_the_text_gives_the_same_audio(pool: Scheduler):
     voice = fake_voice()
     expected = joined(await spoken(voice, pool, TEXT))
     for cut in range(0, len(TEXT) + 1, 3):
@@ -155,7 +167,7 @@ async def test_any_cut_of_the_text_gives_the_same_audio(pool: Workers):
     np.testing.assert_array_equal(joined(await spoken(voice, pool, *TEXT)), expected)
 
 
-async def test_eight_utterances_at_once_equal_eight_in_sequence(voice: LoadedVoice, pool: Workers):
+async def test_eight_utterances_at_once_equal_eight_in_sequence(voice: LoadedVoice, pool: Scheduler):
     texts = [TEXT[shift:] + TEXT[:shift] for shift in range(8)]
     expected = [joined(await spoken(voice, pool, text)) for text in texts]
     found = await asyncio.gather(*(spoken(voice, pool, text) for text in texts))
@@ -163,7 +175,7 @@ async def test_eight_utterances_at_once_equal_eight_in_sequence(voice: LoadedVoi
         np.testing.assert_array_equal(joined(events), reference)
 
 
-async def test_audio_of_the_first_sentence_comes_before_the_text_has_ended(pool: Workers):
+async def test_audio_of_the_first_sentence_comes_before_the_text_has_ended(pool: Scheduler):
     utterance = speak(fake_voice(), pool)
     utterance.append("今天天气很好。我")
     events = utterance.events()
@@ -176,7 +188,7 @@ async def test_audio_of_the_first_sentence_comes_before_the_text_has_ended(pool:
     assert receipt(rest).segments == 2
 
 
-async def test_events_come_in_order(pool: Workers):
+async def test_events_come_in_order(pool: Scheduler):
     events = await spoken(fake_voice(), pool, "今天天气很好。我们走吧。")
     kinds = [type(event).__name__ for event in events]
     starts = [index for index, kind in enumerate(kinds) if kind == "SegmentStarted"]
@@ -190,7 +202,7 @@ async def test_events_come_in_order(pool: Workers):
     assert kinds.count("Finished") == 1
 
 
-async def test_words_are_timed_in_samples_and_characters_of_the_utterance(pool: Workers):
+async def test_words_are_timed_in_samples_and_characters_of_the_utterance(pool: Scheduler):
     text = "今天天气很好。 我们走吧。"
     events = await spoken(fake_voice(), pool, text)
     starts = {e.segment.index: e.start_sample for e in events if isinstance(e, SegmentStarted)}
@@ -205,7 +217,7 @@ async def test_words_are_timed_in_samples_and_characters_of_the_utterance(pool: 
     assert [w.start_sample for w in words] == sorted(w.start_sample for w in words)
 
 
-async def test_a_flush_speaks_the_unfinished_sentence_and_reports_where_it_ends(pool: Workers):
+async def test_a_flush_speaks_the_unfinished_sentence_and_reports_where_it_ends(pool: Scheduler):
     utterance = speak(fake_voice(), pool)
     utterance.append("今天")
     utterance.flush("one")
@@ -221,7 +233,7 @@ async def test_a_flush_speaks_the_unfinished_sentence_and_reports_where_it_ends(
     assert events.index(flushed[0]) < events.index(second)
 
 
-async def test_a_flush_of_nothing_is_answered(pool: Workers):
+async def test_a_flush_of_nothing_is_answered(pool: Scheduler):
     utterance = speak(fake_voice(), pool)
     utterance.flush(1)
     utterance.end()
@@ -229,7 +241,7 @@ async def test_a_flush_of_nothing_is_answered(pool: Workers):
 
 
 @pytest.mark.parametrize("text", ["", "……", "。", " \n", "!?"])
-async def test_nothing_speakable_gives_no_audio_but_counts_its_characters(pool: Workers, text: str):
+async def test_nothing_speakable_gives_no_audio_but_counts_its_characters(pool: Scheduler, text: str):
     events = await spoken(fake_voice(), pool, text)
     assert [type(event) for event in events] == [Finished]
     result = receipt(events)
@@ -237,13 +249,13 @@ async def test_nothing_speakable_gives_no_audio_but_counts_its_characters(pool: 
     assert result.ttfc_ms is None
 
 
-async def test_unspeakable_segments_between_others_are_skipped(pool: Workers):
+async def test_unspeakable_segments_between_others_are_skipped(pool: Scheduler):
     events = await spoken(fake_voice(), pool, "今天天气很好。\n……\n我们走吧。")
     assert receipt(events).segments == 2
     joined(events)  # without a gap
 
 
-async def test_text_that_the_voice_cannot_pronounce_is_the_requests_error(pool: Workers):
+async def test_text_that_the_voice_cannot_pronounce_is_the_requests_error(pool: Scheduler):
     utterance = speak(fake_voice(), pool)
     utterance.append("あ。")
     utterance.end()
@@ -254,7 +266,7 @@ async def test_text_that_the_voice_cannot_pronounce_is_the_requests_error(pool: 
 
 @pytest.mark.parametrize("network", ["encoder", "memory", "decoder", "postnet", "vocoder"])
 async def test_a_failing_network_surfaces_and_frees_the_utterance(network: NetworkName):
-    pool = Workers(1)
+    pool = Scheduler(1)
     utterance = speak(fake_voice(FakeEngine(fail_at={network: 1})), pool)
     utterance.append(TEXT)
     utterance.end()
@@ -263,7 +275,7 @@ async def test_a_failing_network_surfaces_and_frees_the_utterance(network: Netwo
     except SynthesisError as error:  # not pytest.raises: it would keep the traceback and with it everything
         message = str(error)
     assert message.startswith(network)
-    assert await pool.run(0.0, lambda: "alive") == "alive"
+    assert await called(pool, lambda: "alive") == "alive"
     observer = weakref.ref(utterance)
     del utterance
     await settle()
@@ -272,7 +284,7 @@ async def test_a_failing_network_surfaces_and_frees_the_utterance(network: Netwo
     pool.close()
 
 
-async def test_too_much_text_is_refused_and_nothing_of_it_is_added(pool: Workers):
+async def test_too_much_text_is_refused_and_nothing_of_it_is_added(pool: Scheduler):
     utterance = speak(fake_voice(), pool, policy=TextPolicy(max_chars=10))
     utterance.append("今天天气很好。")
     with pytest.raises(TextTooLongError, match="text has 11 characters; the limit is 10"):
@@ -284,19 +296,19 @@ async def test_too_much_text_is_refused_and_nothing_of_it_is_added(pool: Workers
 
 @pytest.mark.parametrize("action", ["append", "flush", "end"])
 @pytest.mark.parametrize("over", ["end", "cancel"])
-async def test_nothing_is_accepted_after_the_end(pool: Workers, action: str, over: str):
+async def test_nothing_is_accepted_after_the_end(pool: Scheduler, action: str, over: str):
     utterance = speak(fake_voice(), pool)
     getattr(utterance, over)()
     with pytest.raises(UnexpectedMessageError, match=f"{action} is not allowed"):
         getattr(utterance, action)(*([] if action == "end" else ["x"]))
 
 
-async def test_an_unknown_speaker_is_refused_at_once(pool: Workers):
+async def test_an_unknown_speaker_is_refused_at_once(pool: Scheduler):
     with pytest.raises(UnknownVoiceError, match="bach"):
         speak(fake_voice(), pool, style=Style(speaker="bach"))
 
 
-async def test_cancel_stops_after_the_running_engine_call(pool: Workers):
+async def test_cancel_stops_after_the_running_engine_call(pool: Scheduler):
     gate = Gate("decoder", 3)
     engine = FakeEngine(before_call=gate)
     utterance = speak(fake_voice(engine), pool)
@@ -313,7 +325,7 @@ async def test_cancel_stops_after_the_running_engine_call(pool: Workers):
     assert len(engine.calls) == calls
 
 
-async def test_cancel_between_two_events_ends_the_stream_without_a_receipt(pool: Workers):
+async def test_cancel_between_two_events_ends_the_stream_without_a_receipt(pool: Scheduler):
     engine = FakeEngine()
     utterance = speak(fake_voice(engine), pool)
     utterance.append(TEXT)
@@ -326,7 +338,7 @@ async def test_cancel_between_two_events_ends_the_stream_without_a_receipt(pool:
     assert len(engine.calls) == calls
 
 
-async def test_cancel_wakes_a_consumer_that_waits_for_text(pool: Workers):
+async def test_cancel_wakes_a_consumer_that_waits_for_text(pool: Scheduler):
     utterance = speak(fake_voice(), pool)
     consumer = asyncio.create_task(collect(utterance))
     await settle()
@@ -335,7 +347,7 @@ async def test_cancel_wakes_a_consumer_that_waits_for_text(pool: Workers):
 
 
 async def test_a_cancelled_block_that_waits_for_a_thread_never_runs():
-    pool = Workers(1)
+    pool = Scheduler(1)
     gate = Gate("encoder")
     blocker = speak(fake_voice(FakeEngine(before_call=gate)), pool)
     blocker.append(TEXT)
@@ -356,7 +368,7 @@ async def test_a_cancelled_block_that_waits_for_a_thread_never_runs():
     assert engine.calls == []
 
 
-async def test_cancelling_the_consumers_task_cancels_the_utterance(pool: Workers):
+async def test_cancelling_the_consumers_task_cancels_the_utterance(pool: Scheduler):
     gate = Gate("decoder", 2)
     utterance = speak(fake_voice(FakeEngine(before_call=gate)), pool)
     utterance.append(TEXT)
@@ -369,7 +381,7 @@ async def test_cancelling_the_consumers_task_cancels_the_utterance(pool: Workers
     assert utterance.cancelled
 
 
-async def test_a_cancelled_utterance_leaves_nothing_behind(pool: Workers):
+async def test_a_cancelled_utterance_leaves_nothing_behind(pool: Scheduler):
     voice = fake_voice()
     utterance = speak(voice, pool)
     utterance.append(TEXT)
@@ -378,14 +390,14 @@ async def test_a_cancelled_utterance_leaves_nothing_behind(pool: Workers):
     observer = weakref.ref(utterance)
     utterance.cancel()
     await events.aclose()  # type: ignore[attr-defined]
-    await pool.run(0.0, lambda: None)
+    await called(pool, lambda: None)
     del utterance, events
     await settle()
     gc.collect()
     assert observer() is None
 
 
-async def test_nothing_is_computed_ahead_of_the_consumer(pool: Workers):
+async def test_nothing_is_computed_ahead_of_the_consumer(pool: Scheduler):
     engine = FakeEngine()
     utterance = speak(fake_voice(engine), pool)
     utterance.append(TEXT)
@@ -398,7 +410,7 @@ async def test_nothing_is_computed_ahead_of_the_consumer(pool: Workers):
     utterance.cancel()
 
 
-async def test_silence_of_the_writer_speaks_the_unfinished_sentence(pool: Workers):
+async def test_silence_of_the_writer_speaks_the_unfinished_sentence(pool: Scheduler):
     clock = Clock()
     utterance = speak(fake_voice(), pool, policy=TextPolicy(max_delay_ms=400), clock=clock)
     utterance.append("今天")
@@ -413,7 +425,7 @@ async def test_silence_of_the_writer_speaks_the_unfinished_sentence(pool: Worker
     assert rest.ttfc_ms == pytest.approx(400.0)  # our waiting is counted
 
 
-async def test_the_delay_starts_anew_with_every_append_and_fires_once(pool: Workers):
+async def test_the_delay_starts_anew_with_every_append_and_fires_once(pool: Scheduler):
     clock = Clock()
     utterance = speak(fake_voice(), pool, policy=TextPolicy(max_delay_ms=400), clock=clock)
     utterance.append("今天")
@@ -427,7 +439,7 @@ async def test_the_delay_starts_anew_with_every_append_and_fires_once(pool: Work
     assert receipt(events).segments == 1
 
 
-async def test_a_real_timer_fires_the_delay(pool: Workers):
+async def test_a_real_timer_fires_the_delay(pool: Scheduler):
     utterance = speak(fake_voice(), pool, policy=TextPolicy(max_delay_ms=1))
     utterance.append("今天")
     started = await until(utterance.events(), SegmentStarted)
@@ -435,7 +447,7 @@ async def test_a_real_timer_fires_the_delay(pool: Workers):
     utterance.cancel()
 
 
-async def test_without_a_delay_an_unfinished_sentence_waits(pool: Workers):
+async def test_without_a_delay_an_unfinished_sentence_waits(pool: Scheduler):
     clock = Clock()
     engine = FakeEngine()
     utterance = speak(fake_voice(engine), pool, clock=clock)
@@ -448,7 +460,7 @@ async def test_without_a_delay_an_unfinished_sentence_waits(pool: Workers):
     assert receipt(await consumer).segments == 1
 
 
-async def test_the_receipt_adds_up(pool: Workers):
+async def test_the_receipt_adds_up(pool: Scheduler):
     utterance = speak(fake_voice(), pool)
     utterance.append(TEXT)
     utterance.end()
@@ -470,7 +482,7 @@ async def test_the_receipt_adds_up(pool: Workers):
 
 
 async def test_a_full_queue_is_told_as_overload():
-    pool = Workers(1, max_waiting=1)
+    pool = Scheduler(1, max_waiting=1)
     gate = Gate("encoder")
     first = speak(fake_voice(FakeEngine(before_call=gate)), pool)
     first.append(TEXT)
@@ -491,7 +503,7 @@ async def test_a_full_queue_is_told_as_overload():
     pool.close()
 
 
-async def test_events_can_be_consumed_once(pool: Workers):
+async def test_events_can_be_consumed_once(pool: Scheduler):
     utterance = speak(fake_voice(), pool)
     utterance.end()
     await collect(utterance)
@@ -510,7 +522,7 @@ def to_come(load: asyncio.Future[LoadedVoice]) -> PendingVoice:
 
 
 async def test_text_is_taken_while_the_voice_is_loaded_and_the_wait_counts_as_time_to_first_audio(
-    pool: Workers,
+    pool: Scheduler,
 ):
     clock, load = Clock(), asyncio.get_running_loop().create_future()
     utterance = speak(to_come(load), pool, clock=clock)
@@ -528,7 +540,7 @@ async def test_text_is_taken_while_the_voice_is_loaded_and_the_wait_counts_as_ti
     )
 
 
-async def test_cancel_ends_an_utterance_whose_voice_is_still_being_loaded(pool: Workers):
+async def test_cancel_ends_an_utterance_whose_voice_is_still_being_loaded(pool: Scheduler):
     utterance = speak(to_come(asyncio.get_running_loop().create_future()), pool)
     utterance.append("你好。")
     speaking = asyncio.create_task(collect(utterance))
@@ -537,7 +549,7 @@ async def test_cancel_ends_an_utterance_whose_voice_is_still_being_loaded(pool: 
     assert await asyncio.wait_for(speaking, 30) == []
 
 
-async def test_a_cancelled_utterance_has_no_voice_loaded(pool: Workers):
+async def test_a_cancelled_utterance_has_no_voice_loaded(pool: Scheduler):
     async def never() -> LoadedVoice:
         raise AssertionError
 
@@ -546,13 +558,13 @@ async def test_a_cancelled_utterance_has_no_voice_loaded(pool: Workers):
     assert await collect(utterance) == []
 
 
-async def test_a_voice_that_cannot_be_loaded_is_the_error_of_its_utterance(pool: Workers):
+async def test_a_voice_that_cannot_be_loaded_is_the_error_of_its_utterance(pool: Scheduler):
     load = asyncio.get_running_loop().create_future()
     load.set_exception(VoiceBundleError("bad graph"))
     with pytest.raises(VoiceBundleError, match="bad graph"):
         await collect(speak(to_come(load), pool))
 
 
-async def test_a_style_is_refused_before_the_voice_is_loaded(pool: Workers):
+async def test_a_style_is_refused_before_the_voice_is_loaded(pool: Scheduler):
     with pytest.raises(UnknownVoiceError, match="no speaker 'bach'"):
         speak(to_come(asyncio.get_running_loop().create_future()), pool, style=Style(speaker="bach"))

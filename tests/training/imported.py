@@ -12,6 +12,7 @@ from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.acoustic import AcousticStream
 from streaming.synthesis.excitation import NsfExcitation, Pitch, harmonic_phase, nsf_excitation
 from streaming.synthesis.segment import grid_of
+from streaming.synthesis.steps import run_steps
 from streaming.synthesis.vocoder import VocoderStream
 from streaming.types import FloatArray, MelChunk, Phonemes, Style
 
@@ -40,22 +41,22 @@ def style_of(manifest: SambertManifest, expected: Numbers) -> Style:
 
 def streamed_mel(engine: OnnxEngine, manifest: SambertManifest, expected: Numbers) -> FloatArray:
     """Feature frames [T, F], block by block on the voice's grid; checks T and the band width on the way."""
-    stream = AcousticStream(engine, manifest, phonemes_of(expected), style_of(manifest, expected))
-    plan = stream.encode()
+    stream = AcousticStream(manifest, phonemes_of(expected), style_of(manifest, expected))
+    plan = run_steps(engine, stream.encode())
     assert plan.n_frames == expected["n_frames"]
     assert plan.band_width == expected["band_width"]
     grid = grid_of(manifest)
     blocks = range(grid.n_blocks(plan.n_frames))
-    return np.concatenate([stream.frames(grid.block(index)).frames for index in blocks])
+    return np.concatenate([run_steps(engine, stream.frames(grid.block(index))).frames for index in blocks])
 
 
 def streamed_audio(engine: OnnxEngine, manifest: SambertManifest, mel: FloatArray) -> FloatArray:
     """Samples of given frames, block by block on the voice's grid."""
-    stream = VocoderStream(engine, manifest, Style(), mel.shape[0])
+    stream = VocoderStream(manifest, Style(), mel.shape[0])
     stream.push(MelChunk(mel, 0))
     grid = grid_of(manifest)
     blocks = range(grid.n_blocks(mel.shape[0]))
-    return np.concatenate([stream.block(grid.block(index)).samples for index in blocks])
+    return np.concatenate([run_steps(engine, stream.block(grid.block(index))).samples for index in blocks])
 
 
 class RecordedDraws(NsfExcitation):

@@ -17,6 +17,7 @@ from streaming.synthesis import vocoder as vocoder_module
 from streaming.synthesis.engine import Array, NetworkName
 from streaming.synthesis.excitation import Pitch
 from streaming.synthesis.segment import grid_of
+from streaming.synthesis.steps import run_steps
 from streaming.synthesis.vocoder import VocoderStream
 from streaming.types import FloatArray, MelChunk, Style
 from tests.training.nets.test_streaming_vocoder import inputs
@@ -115,10 +116,12 @@ def test_the_stream_of_the_file_equals_the_original(
     if harmonics is not None:
         recorded = RecordedHarmonics(harmonics[0].numpy(), voice.hop_length)
         monkeypatch.setattr(vocoder_module, "make_excitation", lambda voice, seed: recorded)
-    stream = VocoderStream(exported, voice, Style(), n_frames)
+    stream = VocoderStream(voice, Style(), n_frames)
     stream.push(MelChunk(np.pad(mel[0].numpy(), ((0, 0), (0, 2))), 0))
     grid = grid_of(voice)
-    chunks = [stream.block(grid.block(index)) for index in range(grid.n_blocks(n_frames))]
+    chunks = [
+        run_steps(exported, stream.block(grid.block(index))) for index in range(grid.n_blocks(n_frames))
+    ]
     audio = np.concatenate([chunk.samples for chunk in chunks])
     np.testing.assert_allclose(audio, expected(exported.voice, sentence)["audio"].numpy(), atol=2e-5)
 

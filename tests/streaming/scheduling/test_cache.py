@@ -6,22 +6,23 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from streaming.engines.fake import FakeEngine
 from streaming.errors import SynthesisError, UnspeakableTextError
 from streaming.scheduling.cache import (
     CHUNK_BYTES,
     ENTRY_BYTES,
-    Abandoned,
     SegmentCache,
     SegmentKey,
     SegmentReader,
 )
-from streaming.types import AudioChunk, FloatArray, IntArray, StageTimes, Style, WordSpan
+from streaming.synthesis.steps import HostCall, Steps, run_steps
+from streaming.types import AudioChunk, FloatArray, IntArray, Style, WordSpan
 
 N_CHUNKS = 5
 CHUNK = 100  # samples
@@ -30,31 +31,26 @@ SEGMENT_BYTES = ENTRY_BYTES + STARTS + N_CHUNKS * (CHUNK_BYTES + 4 * CHUNK)
 
 
 class Scripted:
-    """Five chunks of a ramp; a call takes one millisecond of the decoder's time."""
+    """Five chunks of a ramp; each is one call."""
 
-    def __init__(
-        self, abandoned: Abandoned, n_chunks: int = N_CHUNKS, fails: Exception | None = None
-    ) -> None:
-        self.times = StageTimes()
+    def __init__(self, n_chunks: int = N_CHUNKS, fails: Exception | None = None) -> None:
         self.words: tuple[WordSpan, ...] = ()
         self.token_start_samples: IntArray = np.array([0, n_chunks * CHUNK], np.int64)
-        self.abandoned = abandoned
         self.calls = 0
         self.inside = threading.Lock()
         self._n_chunks = n_chunks
         self._fails = fails
 
-    def advance(self) -> AudioChunk | None:
-        assert self.inside.acquire(blocking=False), "two threads in one synthesis"
+    def steps(self) -> Steps[AudioChunk | None]:
+        assert self.inside.acquire(blocking=False), "two readers in one synthesis"
         try:
-            return self._advance()
+            return (yield HostCall(self.advance, "decoder_ms"))
         finally:
             self.inside.release()
 
-    def _advance(self) -> AudioChunk | None:
+    def advance(self) -> AudioChunk | None:
         start = self.calls * CHUNK
         self.calls += 1
-        self.times.decoder_ms += 1.0
         if self._fails is not None and self.calls == 2:
             raise self._fails
         if self.calls > self._n_chunks:
@@ -70,8 +66,8 @@ class Studio:
         self.made: list[Scripted] = []
         self._n_chunks, self._fails = n_chunks, fails
 
-    def __call__(self, abandoned: Abandoned) -> Scripted:
-        self.made.append(Scripted(abandoned, self._n_chunks, self._fails))
+    def __call__(self) -> Scripted:
+        self.made.append(Scripted(self._n_chunks, self._fails))
         return self.made[-1]
 
     @property
@@ -83,9 +79,14 @@ def key(text: str = "你好", voice: str = "a", content: str = "1", **style: obj
     return SegmentKey(voice, content, text, replace(Style(), **style))  # type: ignore[arg-type]
 
 
-def step(reader: SegmentReader, times: StageTimes | None = None) -> AudioChunk | None:
+def compute(reader: SegmentReader, hurry: Callable[[float], None] | None = None) -> Future[None] | None:
+    """Drive the reader's steps on this thread."""
+    return run_steps(FakeEngine(), reader.steps(hurry))
+
+
+def step(reader: SegmentReader) -> AudioChunk | None:
     """The next chunk, computed if need be."""
-    assert reader.advance(times or StageTimes()) is None
+    assert compute(reader) is None
     assert reader.ready
     return reader.next()
 
@@ -123,7 +124,7 @@ def test_a_kept_segment_is_ready_without_a_call(cache: SegmentCache):
     drain(cache.open(key(), Studio()))
     reader = cache.open(key(), Studio())
     assert reader.ready
-    assert reader.under_way is None
+    assert reader.join(0.0) is None
     assert not reader.computed
     np.testing.assert_array_equal(reader.token_start_samples, [0, N_CHUNKS * CHUNK])
 
@@ -234,40 +235,12 @@ def test_a_late_comer_hears_at_once_what_is_there(cache: SegmentCache):
     assert first.ready
 
 
-def test_a_call_costs_the_reader_that_made_it(cache: SegmentCache):
-    studio, times = Studio(), (StageTimes(), StageTimes())
-    readers = [cache.open(key(), studio) for _ in times]
-    for number in (0, 1, 1, 0, 0, 1):  # the first, third and fifth find nothing to hear
-        step(readers[number], times[number])
-    assert [spent.decoder_ms for spent in times] == [2.0, 1.0]
-    assert studio.calls == 3
-
-
-class WatchedTimes(StageTimes):
-    """Notes whether a call was under way when its cost was taken."""
-
-    reader: SegmentReader
-    seen: list[bool]
-
-    def move_to(self, other: StageTimes) -> None:
-        self.seen.append(self.reader.under_way is not None)
-        super().move_to(other)
-
-
-def test_a_call_is_paid_before_the_next_one_can_begin(cache: SegmentCache):
-    studio = Studio()
-    reader = cache.open(key(), studio)
-    times = studio.made[0].times = WatchedTimes()
-    times.reader, times.seen = reader, []
-    step(reader)
-    assert times.seen == [True]
-
-
 class Held:
-    """A reader's call that a second thread is in, until it is let go."""
+    """A reader's block that a second thread is in, until it is let go."""
 
     def __init__(self, reader: SegmentReader, work: Scripted) -> None:
         self.reached, self._let_go = threading.Event(), threading.Event()
+        self.hurried: list[float] = []
         advance = work.advance
 
         def held() -> AudioChunk | None:
@@ -276,7 +249,7 @@ class Held:
             return advance()
 
         work.advance = held  # type: ignore[method-assign]
-        self.thread = threading.Thread(target=reader.advance, args=(StageTimes(),))
+        self.thread = threading.Thread(target=compute, args=(reader, self.hurried.append))
         self.thread.start()
         assert self.reached.wait(30)
 
@@ -289,16 +262,41 @@ def test_while_one_reader_computes_the_others_are_told_what_to_wait_for(cache: S
     studio = Studio()
     one, two = (cache.open(key(), studio) for _ in range(2))
     held = Held(one, studio.made[0])
-    progress = two.under_way
+    progress = two.join(0.0)
     assert progress is not None
-    assert two.advance(StageTimes()) is progress
+    assert compute(two) is progress
     assert not progress.cancel()  # it belongs to all
     told: list[bool] = []
     progress.add_done_callback(lambda _: told.append(two.ready))
     held.let_go()
     assert told == [True]
     assert not two.computed
-    assert two.under_way is None
+    assert two.join(0.0) is None
+
+
+def test_who_joins_a_block_makes_it_hurry(cache: SegmentCache):
+    studio = Studio()
+    one, two = (cache.open(key(), studio) for _ in range(2))
+    assert two.join(7.0) is None  # nothing is under way that could
+    held = Held(one, studio.made[0])
+    two.join(7.5)
+    held.let_go()
+    two.join(8.0)
+    assert held.hurried == [7.5]
+
+
+def test_steps_that_are_given_up_end_the_segment_for_those_who_share_it(cache: SegmentCache):
+    studio = Studio()
+    one, two = (cache.open(key(), studio) for _ in range(2))
+    steps = one.steps()
+    next(steps)
+    progress = two.join(0.0)
+    assert progress is not None
+    steps.close()
+    assert progress.done()
+    with pytest.raises(SynthesisError):
+        two.next()
+    assert cache.statistics().filling == 0
 
 
 def test_the_first_reader_leaves_and_the_second_goes_on(cache: SegmentCache):
@@ -307,7 +305,7 @@ def test_the_first_reader_leaves_and_the_second_goes_on(cache: SegmentCache):
     step(one)
     one.close()
     one.close()
-    assert not studio.made[0].abandoned()
+    assert not two.abandoned
     np.testing.assert_array_equal(drain(two), RAMP)
     assert cache.statistics().entries == 1
 
@@ -318,7 +316,7 @@ def test_a_segment_that_all_have_left_is_dropped_and_begun_anew(cache: SegmentCa
     step(readers[0])
     for reader in readers:
         reader.close()
-    assert studio.made[0].abandoned()
+    assert all(reader.abandoned for reader in readers)
     assert (cache.statistics().filling, cache.statistics().entries) == (0, 0)
     np.testing.assert_array_equal(drain(cache.open(key(), studio)), RAMP)
     assert len(studio.made) == 2
@@ -331,7 +329,7 @@ def test_what_was_computed_for_nobody_is_not_kept(cache: SegmentCache):
     reader.close()
     held.let_go()
     assert (cache.statistics().filling, cache.statistics().entries) == (0, 0)
-    assert reader.advance(StageTimes()) is None  # a call that was queued before it left
+    assert compute(reader) is None  # a call that was queued before it left
 
 
 def test_an_abandoned_segment_leaves_nothing_behind(cache: SegmentCache):
@@ -366,7 +364,7 @@ def test_a_failure_is_told_to_all_who_share_it_and_not_kept(
     one, two = (cache.open(key(), studio) for _ in range(2))
     step(one)
     with pytest.raises(type(error), match=str(error)):
-        one.advance(StageTimes())
+        compute(one)
     assert two.next() is not None  # what was there is heard
     assert two.ready
     with pytest.raises(told, match=str(error)):
@@ -380,11 +378,9 @@ def test_a_call_that_fails_is_over_for_those_who_wait(cache: SegmentCache):
     one, two = (cache.open(key(), studio) for _ in range(2))
     step(one)
     two.next()
-    times = StageTimes()
     with pytest.raises(SynthesisError):
-        one.advance(times)
-    assert two.under_way is None
-    assert times.decoder_ms == 1.0  # it was paid for
+        compute(one)
+    assert two.join(0.0) is None
 
 
 def test_audio_whose_words_cannot_be_had_is_a_failure_and_no_gap(cache: SegmentCache):
@@ -392,13 +388,13 @@ def test_audio_whose_words_cannot_be_had_is_a_failure_and_no_gap(cache: SegmentC
     one, two = (cache.open(key(), studio) for _ in range(2))
     del studio.made[0].words
     with pytest.raises(AttributeError):
-        one.advance(StageTimes())
+        compute(one)
     with pytest.raises(SynthesisError):
         two.next()
 
 
 def test_work_that_cannot_be_made_is_not_an_entry(cache: SegmentCache):
-    def broken(abandoned: Abandoned) -> Scripted:
+    def broken() -> Scripted:
         raise SynthesisError("no work")
 
     with pytest.raises(SynthesisError, match="no work"):
@@ -442,7 +438,7 @@ def hear(cache: SegmentCache, studio: Studio, start: Callable[[], object]) -> Fl
     reader, chunks = cache.open(key(), studio), []
     while True:
         while not reader.ready:
-            if (elsewhere := reader.advance(StageTimes())) is not None:
+            if (elsewhere := compute(reader)) is not None:
                 elsewhere.result(30)
         if (chunk := reader.next()) is None:
             reader.close()
@@ -475,7 +471,7 @@ def test_threads_that_come_leave_and_clear_lose_nothing(cache: SegmentCache):
                 np.testing.assert_array_equal(hear(cache, studio, lambda: None), RAMP)
             elif (number + turn) % 3 == 1:
                 reader = cache.open(key(), studio)
-                reader.advance(StageTimes())
+                compute(reader)
                 reader.close()
             else:
                 cache.clear()

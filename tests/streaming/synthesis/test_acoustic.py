@@ -11,6 +11,7 @@ from streaming.sambert_manifest import F0Rows
 from streaming.synthesis.acoustic import AcousticStream, encoder_inputs
 from streaming.synthesis.engine import Array, NetworkName
 from streaming.synthesis.segment import grid_of
+from streaming.synthesis.steps import run_steps
 from streaming.types import FloatArray, Style
 from tests.streaming.doubles import phonemes
 
@@ -38,10 +39,11 @@ class Recorder(FakeEngine):
 
 
 def decode(engine: FakeEngine, style: Style | None = None) -> tuple[AcousticStream, FloatArray]:
-    stream = AcousticStream(engine, VOICE, TOKENS, style or Style())
-    plan = stream.encode()
+    stream = AcousticStream(VOICE, TOKENS, style or Style())
+    plan = run_steps(engine, stream.encode())
     grid = grid_of(VOICE)
-    chunks = [stream.frames(grid.block(index)) for index in range(grid.n_blocks(plan.n_frames))]
+    plans = [grid.block(index) for index in range(grid.n_blocks(plan.n_frames))]
+    chunks = [run_steps(engine, stream.frames(block)) for block in plans]
     position = 0
     for chunk in chunks:
         assert chunk.start_frame == position
@@ -132,10 +134,8 @@ def test_a_voice_with_f0_rows_keeps_its_predicted_pitch():
     assert (inputs["pitch_scale"].tolist(), inputs["pitch_shift"].tolist()) == ([1.0], [0.0])
 
 
-def test_nothing_runs_before_encode_and_the_plan_is_unknown():
-    engine = FakeEngine()
-    stream = AcousticStream(engine, VOICE, TOKENS, Style())
-    assert engine.calls == []
+def test_before_encode_the_plan_is_unknown():
+    stream = AcousticStream(VOICE, TOKENS, Style())
     with pytest.raises(RuntimeError, match="encode"):
         _ = stream.plan
 

@@ -226,14 +226,20 @@ def test_dropping_the_last_reference_frees_a_half_spoken_segment(voice: Voice):
 
 
 def test_every_stage_is_timed():
-    ticks = iter(range(1000))
-    synthesis = SegmentSynthesis(
-        FakeEngine(), fake_manifest(), TOKENS[0], Style(), clock=lambda: float(next(ticks))
-    )
+    cost_s = {"encoder": 5.0, "memory": 3.0, "decoder": 1.0, "postnet": 2.0, "vocoder": 4.0}
+    now_s = 0.0
+
+    def pass_time(network: NetworkName) -> None:
+        nonlocal now_s
+        now_s += cost_s[network]
+
+    engine = FakeEngine(before_call=pass_time)
+    synthesis = SegmentSynthesis(engine, fake_manifest(), TOKENS[0], Style(), clock=lambda: now_s)
     blocks = len(drain(synthesis))
+    steps = engine.calls.count("decoder")
     times = synthesis.times
     assert (times.encoder_ms, times.decoder_ms, times.vocoder_ms) == (
-        1000.0,
-        1000.0 * blocks,
-        1000.0 * blocks,
+        8000.0,
+        1000.0 * steps + 2000.0 * blocks,
+        4000.0 * blocks,
     )

@@ -10,6 +10,7 @@ from streaming.errors import SynthesisError
 from streaming.sambert_manifest import F0Rows, SambertManifest, VocoderSizes
 from streaming.synthesis.engine import Array, NetworkName
 from streaming.synthesis.segment import grid_of
+from streaming.synthesis.steps import run_steps
 from streaming.synthesis.vocoder import VocoderStream
 from streaming.types import FloatArray, MelChunk, Style
 
@@ -64,13 +65,13 @@ def manifest(
 
 
 def vocode(engine: LateVocoder, voice: SambertManifest, frames: FloatArray, style: Style) -> FloatArray:
-    stream = VocoderStream(engine, voice, style, frames.shape[0])
+    stream = VocoderStream(voice, style, frames.shape[0])
     grid, out = grid_of(voice), []
     for index in range(grid.n_blocks(frames.shape[0])):
         plan = grid.block(index)
         part = frames[min(plan.start_frame, frames.shape[0]) : plan.end_frame]
         stream.push(MelChunk(part, plan.start_frame))
-        out.append(stream.block(plan))
+        out.append(run_steps(engine, stream.block(plan)))
     assert [chunk.last for chunk in out] == [False] * (len(out) - 1) + [True]
     assert all(chunk.samples.size for chunk in out)
     sizes = [chunk.samples.size for chunk in out]
@@ -149,9 +150,9 @@ def test_nsf_vocoders_get_eight_rows():
 
 
 def test_a_block_without_its_frames_is_a_bug_that_is_told():
-    stream = VocoderStream(LateVocoder(0), manifest(0), Style(), 10)
+    stream = VocoderStream(manifest(0), Style(), 10)
     with pytest.raises(RuntimeError, match="needs 4 frames, 0 were pushed"):
-        stream.block(grid_of(manifest(0)).block(0))
+        run_steps(LateVocoder(0), stream.block(grid_of(manifest(0)).block(0)))
 
 
 def test_samples_that_are_not_finite_are_a_synthesis_error():

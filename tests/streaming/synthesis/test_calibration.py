@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pytest
+
+from streaming.synthesis.calibration import MAX_ROWS, rows_that_pay
+from streaming.synthesis.engine import Array, NetworkName
+from streaming.synthesis.steps import NetworkCall
+
+
+class Timed:
+    """Networks whose calls take as long as we say, on a clock of their own."""
+
+    name = "timed"
+
+    def __init__(self, call_s: Callable[[int], float]) -> None:
+        self.now_s = 0.0
+        self._call_s = call_s
+
+    def run(self, network: NetworkName, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        self.now_s += self._call_s(inputs["x"].shape[0])
+        return {}
+
+
+def rows(call_s: Callable[[int], float], stackable: bool = True) -> int:
+    engine = Timed(call_s)
+    call = NetworkCall("decoder", {"x": np.zeros((1, 2), np.float32)}, "decoder_ms", stackable)
+    return rows_that_pay(engine, [call], clock=lambda: engine.now_s).get("decoder", 1)
+
+
+@pytest.mark.parametrize(
+    ("call_s", "expected"),
+    [
+        (lambda n: 1.0 * n, 1),  # all work, as a vocoder: company gains nothing
+        (lambda n: 0.97 * n + 0.03, 1),  # too little to wait for
+        (lambda n: 1.0 + 0.01 * n, MAX_ROWS),  # all weights, as on a GPU
+        (lambda n: 0.7 + 0.3 * n, 16),  # from 16 to 32 rows: 6 %
+        (lambda n: 1.0 if n <= 4 else 1.0 * n, 4),
+    ],
+)
+def test_rows_are_doubled_for_as_long_as_that_pays(call_s: Callable[[int], float], expected: int):
+    assert rows(call_s) == expected
+
+
+def test_a_network_that_takes_no_rows_is_not_asked():
+    assert rows(lambda n: 1.0, stackable=False) == 1
+
+
+def test_a_disturbed_measurement_does_not_count():
+    calls = 0
+
+    def noisy(n: int) -> float:
+        nonlocal calls
+        calls += 1
+        return (1.0 + 0.05 * n) * (20.0 if calls % 3 == 0 else 1.0)
+
+    assert rows(noisy) == rows(lambda n: 1.0 + 0.05 * n)
