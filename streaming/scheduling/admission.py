@@ -195,7 +195,7 @@ class Admission:
         return max(float(behind_s.max(initial=0.0)) - SLACK_S, 0.0)
 
     def _demands(self, streams: Iterable[Stream]) -> tuple[NDArray[np.float64], ...]:
-        """Return per stream: seconds until it needs audio, seconds of that, cost per second and of the start."""
+        """Return per stream: time until it needs audio, seconds of it, cost per second and at the start."""
         now_s = self._clock()
         rows = []
         for stream in streams:

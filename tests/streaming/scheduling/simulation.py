@@ -10,8 +10,7 @@ from functools import partial
 
 from streaming.account import SAFETY_S
 from streaming.scheduling.schedule import NEVER, Order, Task, Tenant
-
-EVERYBODY = Tenant("")
+from tests.streaming.doubles import EVERYBODY
 
 
 @dataclass(eq=False)

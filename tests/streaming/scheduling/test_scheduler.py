@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 
 from streaming.errors import OverloadedError, SynthesisError
-from streaming.scheduling.schedule import Tenant
 from streaming.scheduling.scheduler import Block, Scheduler
 from streaming.synthesis.engine import Array, NetworkName
 from streaming.synthesis.steps import HostCall, NetworkCall, Steps
 from streaming.types import StageTimes
-from tests.streaming.doubles import at_rest, called, calling, settle
+from tests.streaming.doubles import EVERYBODY, at_rest, called, calling, settle
 
 DUE_S, AHEAD_S = 0.0, 1e9
 
@@ -214,7 +213,7 @@ def adding(engine: Adding, value: float, n_calls: int = 3, stackable: bool = Tru
             x = (yield NetworkCall("decoder", {"x": x}, "decoder_ms", stackable))["y"]
         return float(x[0, 0])
 
-    values = {"tenant": Tenant("t"), "max_rows": {"decoder": 8}, **fields}
+    values = {"tenant": EVERYBODY, "max_rows": {"decoder": 8}, **fields}
     return Block(deadline_s=DUE_S, engine=engine, steps=steps(), **values)
 
 
@@ -231,6 +230,7 @@ async def test_equal_calls_of_several_streams_are_made_as_one(one: Scheduler):
     engine = Adding()
     assert await together(one, *(adding(engine, float(value)) for value in range(4))) == [3.0, 4.0, 5.0, 6.0]
     assert engine.rows == [4, 4, 4]
+    await at_rest(one)
     assert one.statistics().rows - one.statistics().calls == 9
 
 
