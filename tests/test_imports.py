@@ -57,8 +57,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"streaming.loaded_voice", "streaming.events", "streaming.account", "streaming.speech"}
     | {"streaming.text", "streaming.synthesis", "streaming.scheduling"},
     "server": {"streaming"},
-    # `zhiyin say` is the client's command under the same name.
-    "server.cli": {"server", "streaming", "clients.python"},
+    # `zhiyin say` and `zhiyin bench` are the clients' commands under the same name.
+    "server.cli": {"server", "streaming", "clients.python", "clients.bench"},
     # `zhiyin voices import` is training's importer under the same name; torch loads when it is used.
     "server.import_command": VALUES
     | {"server.voice_folders", "training.import_voice", "training.imported_manifest"},
@@ -76,7 +76,7 @@ HOMES: dict[str, set[str]] = {
     "onnx": {"training"},
     "espeakng_loader": {"training", "streaming.text.espeak"},
     "librosa": {"training"},
-    "matplotlib": {"training", "benchmarks"},
+    "matplotlib": {"training", "benchmarks", "clients.bench.plots"},
     "pyworld": {"training"},
     "scipy": {"training", "benchmarks"},
     "soundfile": {"training"},
@@ -90,8 +90,8 @@ HOMES: dict[str, set[str]] = {
     "pypinyin": {"streaming.text", "training"},
     "wetext": {"streaming.text"},
     "soxr": {"training"},
-    "aiohttp": {"server"},
-    "uvloop": {"server"},
+    "aiohttp": {"server", "clients.bench.adapters.openai"},
+    "uvloop": {"server", "clients.bench.command"},
     "platformdirs": {"server"},
     "pydantic_settings": {"server"},
     "websockets": {"clients", "benchmarks"},

@@ -1,0 +1,72 @@
+"""Say what the load generator ran on, for the head of a report.
+
+Input   nothing but the running system
+Output  Machine
+State   none; knows nothing of what is measured
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+DISTRIBUTIONS = ("zhiyin", "websockets", "aiohttp", "uvloop", "numpy", "msgpack", "matplotlib")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a figure depends on besides the server.
+
+    Attributes:
+        cpu: Model name of the processor.
+        cores: Logical processors that this process may use.
+        load: Runnable processes over the last minute, before the run; None where the system does not tell.
+        system: Operating system and architecture.
+        python: Version of the interpreter.
+        versions: Installed version per distribution.
+    """
+
+    cpu: str
+    cores: int
+    load: float | None
+    system: str
+    python: str
+    versions: dict[str, str]
+
+
+def describe_machine() -> Machine:
+    """Look at this machine."""
+    versions = {}
+    for name in DISTRIBUTIONS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return Machine(
+        cpu=_cpu_model(),
+        cores=_usable_cores(),
+        load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        versions=versions,
+    )
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int:
+    # The affinity mask, where there is one: in a container the machine's count says little.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

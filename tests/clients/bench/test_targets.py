@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from clients.bench.targets import Target, TargetError, parse_target, parse_targets
+
+
+def test_a_target_has_a_name_a_kind_and_a_url() -> None:
+    assert parse_target("mine:openai=https://h:1/v1/audio/speech") == Target(
+        "mine", "openai", "https://h:1/v1/audio/speech"
+    )
+    assert parse_target("native=ws://h:1/v1/stream?voice=a=b").name == "native"
+    assert parse_target("ws://h/v1/stream") == Target("native", "native", "ws://h/v1/stream")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("steam=ws://h/", "unknown kind 'steam'.*known: native, openai"),
+        ("native=http://h/", "no URL of a native target: ws://... or wss://"),
+        ("openai=ws://h/", "no URL of a openai target"),
+        ("native=ws://h:99999/", "no URL"),
+        ("native=ws://", "no URL"),
+        ("native=here", "no URL"),
+        ("<b>:native=ws://h/", "letters, digits"),
+        (":native=ws://h/", "letters, digits"),
+    ],
+)
+def test_what_names_no_server_is_refused(text: str, words: str) -> None:
+    with pytest.raises(TargetError, match=words):
+        parse_target(text)
+
+
+def test_two_targets_have_two_names() -> None:
+    with pytest.raises(TargetError, match="two targets are called 'native'"):
+        parse_targets(["ws://a/", "ws://b/"])
+    assert [t.name for t in parse_targets(["a:native=ws://a/", "b:native=ws://a/"])] == ["a", "b"]
+
+
+def test_without_any_it_is_the_default() -> None:
+    assert parse_targets([], "ws://elsewhere/v1/stream")[0].url == "ws://elsewhere/v1/stream"
+
+
+def test_secrets_in_a_url_are_not_shown() -> None:
+    assert parse_target("ws://me:pass@h:1/v1/stream?token=s#x").public_url == "ws://h:1/v1/stream"
