@@ -8,10 +8,16 @@ It does not know how the process starts, listens or stops (`serving`).
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+
 from aiohttp import web
 
 from server.backend import Backend
 from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
+from server.load_endpoint import LOAD_PATH, LoadEndpoint
+from server.loop_lag import LoopLagMeter
 from server.native import PATH, NativeEndpoint
 from server.version import zhiyin_version
 from server.voices_endpoint import RELOAD_PATH, VOICES_PATH, VoicesEndpoint
@@ -28,6 +34,7 @@ Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://
 GET {path}    WebSocket; the protocol is in docs/protocol.md
 GET {voices}    voices, speakers, emotions
 POST {reload}    look for new voices
+GET {load}    how much there is to do
 GET {cache}    what the cache of spoken segments holds
 POST {clear}    forget them
 GET /healthz      alive and well
@@ -41,6 +48,7 @@ def build_app(backend: Backend) -> web.Application:
     native = NativeEndpoint(backend, zhiyin_version())
     voices = VoicesEndpoint(backend)
     cache = CacheEndpoint(backend)
+    lag = LoopLagMeter()
     app[BACKEND] = backend
     app[NATIVE] = native
     app.router.add_get("/", welcome)
@@ -48,9 +56,11 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_get("/readyz", readyz)
     app.router.add_get(VOICES_PATH, voices.list_voices)
     app.router.add_post(RELOAD_PATH, voices.reload)
+    app.router.add_get(LOAD_PATH, LoadEndpoint(backend, lag).tell)
     app.router.add_get(CACHE_PATH, cache.tell)
     app.router.add_post(CLEAR_PATH, cache.clear)
     app.router.add_get(PATH, native.handle)
+    app.cleanup_ctx.append(partial(_measure_lag, lag))
     app.on_shutdown.append(_cut_connections)
     app.on_cleanup.append(_close_backend)
     return app
@@ -64,6 +74,7 @@ async def welcome(request: web.Request) -> web.Response:
         path=PATH,
         voices=VOICES_PATH,
         reload=RELOAD_PATH,
+        load=LOAD_PATH,
         cache=CACHE_PATH,
         clear=CLEAR_PATH,
     )
@@ -90,6 +101,14 @@ async def readyz(request: web.Request) -> web.Response:
     if request.app[NATIVE].is_accepting:
         return web.json_response({"status": "ready"})
     return web.json_response({"status": "full"}, status=503)
+
+
+async def _measure_lag(lag: LoopLagMeter, app: web.Application) -> AsyncIterator[None]:
+    """Measure the event loop for as long as the application runs."""
+    task = asyncio.create_task(lag.run(), name="loop lag")
+    yield
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _cut_connections(app: web.Application) -> None:

@@ -56,6 +56,8 @@ __all__ = [
 
 Result = TypeVar("Result")
 
+LATE_S = 0.05  # shorter gaps are hardly heard; a player with any buffer does not have them
+
 
 @dataclass(frozen=True, slots=True)
 class PendingVoice:
@@ -331,7 +333,7 @@ class Utterance:
 
     def _note_lateness(self, asked_s: float) -> None:
         """Tell if the listener ran dry while a block was computed that had been asked for in time."""
-        if self._admission is not None and asked_s < self._account.dry_s < self._clock():
+        if self._admission is not None and asked_s < self._account.dry_s < self._clock() - LATE_S:
             self._admission.capacity.note_late()
 
     def _note_spoken(self, speech: Speech) -> None:

@@ -28,6 +28,7 @@ from clients.bench.report import LevelReport, Report
 # Okabe and Ito's colours, which most colour-blind readers tell apart; one per target.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 PERCENTILE_STYLES = (("p50", "-", "o"), ("p95", "--", "s"), ("p99", ":", "^"))
+NOTHING = "nothing was measured"
 MAX_CURVES = 10  # in one plot of distributions
 MAX_POINTS = 500  # of one curve: more cannot be seen
 STYLE: dict[Any, Any] = {
@@ -79,6 +80,9 @@ def _measured(report: Report) -> list[LevelReport]:
 def _draw_load(figure: FigureBase, report: Report) -> None:
     """Draw TTFC, and beneath it what else tells that a load is too much."""
     levels = _measured(report)
+    if not levels:
+        figure.text(0.5, 0.5, NOTHING, ha="center")
+        return
     latency, continuity, refused = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1, 1))
     for number, target in enumerate(report.targets):
         colour = COLOURS[number % len(COLOURS)]
@@ -102,15 +106,14 @@ def _draw_load(figure: FigureBase, report: Report) -> None:
     _draw_marks(latency, report)
     latency.set_title("Time to first chunk against load", loc="left")
     latency.set_ylabel("TTFC (ms)")
-    if levels:  # an axis without data has no decades to label
-        latency.set_yscale("log")
-        _label_decades(latency.yaxis, (1.0, 2.0, 5.0))
+    latency.set_yscale("log")
+    _label_decades(latency.yaxis, (1.0, 2.0, 5.0))
     latency.legend(fontsize=8, ncols=max(1, len(report.targets)))
     continuity.set_ylabel("C100 (%)")
     continuity.set_ylim(top=102)
     refused.set_ylabel("refused and\nerrors (%)")
     refused.set_ylim(bottom=0, top=max(2.0, *(110 * level.figures.failed_share for level in levels), 0.0))
-    refused.set_xlabel(UNITS[levels[0].load_kind] if levels else "load")
+    refused.set_xlabel(UNITS[levels[0].load_kind])
 
 
 def _draw_marks(axes: Axes, report: Report) -> None:
@@ -125,6 +128,9 @@ def _draw_marks(axes: Axes, report: Report) -> None:
 
 def _draw_distributions(figure: FigureBase, report: Report) -> None:
     """Draw what share of the utterances had spoken by when, one panel per target."""
+    if not any(record.ttfc_ms for record in report.records):
+        figure.text(0.5, 0.5, NOTHING, ha="center")  # an axis without data has no decades to label
+        return
     panels = figure.subplots(1, len(report.targets), sharex=True, sharey=True, squeeze=False)[0]
     for axes, target in zip(panels, report.targets, strict=True):
         own = [level for level in report.levels if level.target == target.name]

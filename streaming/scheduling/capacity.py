@@ -7,8 +7,8 @@ Not here: who is let in (admission.py).
 
 Cost is processor time, which is the same whether a call was interrupted or not. What the process spends
 around the networks (sockets, packing, the interpreter) is taken from the process's own processor time and
-laid on every voice in proportion. What other processes take away cannot be seen, but heard: each listener
-who runs dry takes a twentieth off the cores that are counted on, and calm gives them back.
+laid on every voice in proportion. What other processes take away cannot be seen, but heard: a second
+in which listeners run dry takes a twentieth off the cores that are counted on, and calm gives them back.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ WINDOW_AUDIO_S = 30.0  # cost is an average over about this much of the latest a
 WINDOW_CHARS = 500.0
 OVERHEAD_WINDOW_S = 2.0
 LATE_FACTOR = 0.95
+LATE_EVERY_S = 1.0  # many listeners run dry at the same moment, for one reason
 LEAST_FACTOR = 0.3
 RECOVERY_PER_S = 0.02
 SECONDS_PER_CHAR = 0.25  # of Mandarin, before anything is known
@@ -32,14 +33,21 @@ class VoiceCost:
     """What a voice costs.
 
     Attributes:
-        per_audio_s: Processor seconds per second of audio, networks and frontend only; 0 if unknown.
+        cpu_s: Processor seconds of the latest blocks, networks and frontend only.
+        audio_s: Audio that they made.
         first_block_s: Processor seconds until the first audio of a segment is there; 0 if unknown.
         audio_s_per_char: How long a character sounds.
     """
 
-    per_audio_s: float = 0.0
+    cpu_s: float = 0.0
+    audio_s: float = 0.0
     first_block_s: float = 0.0
     audio_s_per_char: float = SECONDS_PER_CHAR
+
+    @property
+    def per_audio_s(self) -> float:
+        """Processor seconds per second of audio; 0 if unknown."""
+        return self.cpu_s / self.audio_s if self.audio_s else 0.0
 
 
 class Capacity:
@@ -62,11 +70,17 @@ class Capacity:
         self._blocks_s = 0.0  # since the mark
         self._factor = 1.0
         self._factor_s = self._mark_s
+        self._late_s = -math.inf
 
     @property
     def overhead(self) -> float:
         """Processor time of the process over that of the blocks."""
         return self._overhead
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Names of the voices whose cost has been asked for."""
+        return tuple(self._voices)
 
     def voice(self, name: str) -> VoiceCost:
         """Return the present estimate for a voice."""
@@ -86,9 +100,9 @@ class Capacity:
     def note_block(self, name: str, cpu_s: float, audio_s: float, *, first: bool) -> None:
         """Note what one block cost; `first` is the first of its segment."""
         cost = self.voice(name)
-        if audio_s > 0.0:
-            weight = 1.0 if cost.per_audio_s == 0.0 else 1.0 - math.exp(-audio_s / WINDOW_AUDIO_S)
-            cost.per_audio_s += weight * (cpu_s / audio_s - cost.per_audio_s)
+        fading = math.exp(-audio_s / WINDOW_AUDIO_S)
+        cost.cpu_s = fading * cost.cpu_s + cpu_s
+        cost.audio_s = fading * cost.audio_s + audio_s
         if first:
             weight = 1.0 if cost.first_block_s == 0.0 else 0.1
             cost.first_block_s += weight * (cpu_s - cost.first_block_s)
@@ -104,7 +118,10 @@ class Capacity:
 
     def note_late(self) -> None:
         """A listener ran dry although the block had been asked for in time."""
-        self._factor = max(self.cores() / self._n_cores * LATE_FACTOR, LEAST_FACTOR)
+        factor = self.cores() / self._n_cores
+        if self._factor_s >= self._late_s + LATE_EVERY_S:
+            self._factor = max(factor * LATE_FACTOR, LEAST_FACTOR)
+            self._late_s = self._factor_s
 
     def _measure_overhead(self) -> None:
         now_s = self._clock()

@@ -295,10 +295,8 @@ class Scheduler:
 
     def _next_event_s(self, for_due: bool) -> float:
         """Return when time alone makes work for threads of this kind."""
-        if not for_due:
-            return self._order.next_release_s()
-        next_s = self._order.next_due_s()
-        return next_s if next_s > self._clock() else NEVER  # what is due already waits for a core
+        next_s = self._order.next_due_s() if for_due else self._order.next_release_s()
+        return next_s if next_s > self._clock() else NEVER  # what could run already waits for a core
 
     def _nap_s(self, worker: _Worker) -> float:
         """Declare the thread idle and return how long it may sleep."""

@@ -118,6 +118,13 @@ def test_the_plots_are_svg_and_png() -> None:
     assert plots.png(made).startswith(b"\x89PNG")
 
 
+def test_a_server_that_never_spoke_can_be_drawn() -> None:
+    plots = pytest.importorskip("clients.bench.plots")
+    silent = figures_of(run_of(failed(0, "internal"), failed(1, "internal")), 300.0)
+    made = report(level(figures=silent), level(load=20, number=1, figures=silent), records=())
+    assert plots.png(made).startswith(b"\x89PNG")
+
+
 def test_a_run_without_any_level_can_be_drawn_too() -> None:
     plots = pytest.importorskip("clients.bench.plots")
     assert plots.png(report(records=())).startswith(b"\x89PNG")

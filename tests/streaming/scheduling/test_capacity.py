@@ -33,8 +33,10 @@ def test_before_anything_is_known_nothing_costs(clocks: Clocks):
 
 def test_the_first_block_sets_the_cost_and_later_ones_move_it(clocks: Clocks):
     capacity = clocks.capacity()
-    capacity.note_block("v", 0.01, 0.2, first=True)
-    assert capacity.cost("v") == pytest.approx(0.05)
+    capacity.note_block("v", 0.01, 0.04, first=True)
+    assert capacity.cost("v") == pytest.approx(0.25)
+    capacity.note_block("v", 0.004, 0.2, first=False)  # soon drowned by what follows
+    assert capacity.cost("v") == pytest.approx(0.014 / 0.24, rel=0.01)
     note(capacity, clocks, 60.0, 0.02)
     assert capacity.cost("v") == pytest.approx(0.02, rel=0.05)
 
@@ -78,7 +80,10 @@ def test_listeners_who_run_dry_take_cores_away_and_calm_gives_them_back(clocks: 
     capacity = clocks.capacity()
     for _ in range(5):
         capacity.note_late()
-    assert capacity.cores() == pytest.approx(2 * 0.95**5)
+        capacity.note_late()  # in the same moment, for the same reason
+        clocks.now_s += 1.0
+    clocks.now_s -= 1.0
+    assert capacity.cores() == pytest.approx(2 * 0.95**5, rel=0.1)
     clocks.now_s += 60.0
     assert capacity.cores() == 2.0
 
@@ -87,4 +92,5 @@ def test_there_are_always_some_cores(clocks: Clocks):
     capacity = clocks.capacity()
     for _ in range(1000):
         capacity.note_late()
-    assert capacity.cores() == pytest.approx(2 * LEAST_FACTOR)
+        clocks.now_s += 1.0
+    assert capacity.cores() >= 2 * LEAST_FACTOR
