@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,17 +27,30 @@ _READY = re.compile(r"ready\b.*?http://([\w.\-]+:\d+)")
 
 
 @contextmanager
-def running_server(flags: list[str], environment: Mapping[str, str] | None = None) -> Iterator[str]:
+def running_server(
+    flags: list[str], environment: Mapping[str, str] | None = None, module: Sequence[str] | None = None
+) -> Iterator[str]:
     """Start `zhiyin serve` on a free port of the loopback interface; yield its address as `host:port`.
 
-    `environment` is added to that of this process: settings without a flag.
+    `environment` is added to that of this process: settings without a flag. `module`, with arguments of its
+    own, is run in place of our server.
 
     An error inside the `with` block leaves it with the end of the server's log as a note.
 
     Raises:
         RuntimeError: It ended, or did not get ready within a minute.
     """
-    command = [sys.executable, "-m", "server", "serve", "--host", "127.0.0.1", "--port", "0", *flags]
+    command = [
+        sys.executable,
+        "-m",
+        *(module or ["server"]),
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        *flags,
+    ]
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "server.log"
         with (

@@ -96,7 +96,7 @@ def test_the_wheel_carries_no_tests_and_no_leftovers(wheel: zipfile.ZipFile) -> 
     assert not [name for name in wheel.namelist() if "__pycache__" in name]
 
 
-@pytest.mark.parametrize("extra", ["", "cpu", "dev", "training", "play"])
+@pytest.mark.parametrize("extra", ["", "cpu", "dev", "training", "play", "bench"])
 def test_every_requirement_is_pinned_to_a_version_it_allows(extra: str) -> None:
     for line in EXTRAS[extra] if extra else PROJECT["dependencies"]:
         requirement = Requirement(line)

@@ -51,6 +51,7 @@ class Server:
     engine: FakeEngine
     native: NativeEndpoint
     runner: web.AppRunner
+    backend: Backend
 
     async def no_connections(self) -> None:
         """Wait until every connection has ended, with all its tasks."""
@@ -97,7 +98,7 @@ async def running(
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
     try:
-        yield Server(f"ws://127.0.0.1:{port}/v1/stream", port, engine, app[NATIVE], runner)
+        yield Server(f"ws://127.0.0.1:{port}/v1/stream", port, engine, app[NATIVE], runner, backend)
     finally:
         if runner.server is not None:
             await shut_down(runner)
