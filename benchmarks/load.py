@@ -117,42 +117,54 @@ def summary(name: str, level: Figures, load: Figures) -> Figures:
     }
 
 
-def levels(
-    address: str, cores: list[int], names: dict[str, float], options: argparse.Namespace
-) -> list[Figures]:
-    """Measure some loads, one after the other, each with the server's own figures right after it."""
-    rows = []
-    for name, streams in names.items():
-        report = bench(address, cores, "--streams", f"{streams:.1f}", *_times(options))
-        rows.append(summary(name, report["levels"][-1], told(address)))
-    return rows
+class Runs:
+    """Loads, each measured by a run of the generator of its own, with the server's figures right after it."""
 
+    def __init__(self, cores: list[int], options: argparse.Namespace) -> None:
+        self._cores = cores
+        self._options = options
+        self.mean_audio_s = 0.0
 
-def _times(options: argparse.Namespace) -> tuple[str, ...]:
-    return ("--duration", str(options.duration), "--warm-up", str(options.warm_up), "--calibration", "8")
+    def idle(self, address: str) -> tuple[Figures, Figures]:
+        """Speak alone, and search the capacity unless it was given; return the report and a row."""
+        load = ["--clients", "1"]
+        if self._options.capacity is None:
+            load = ["--find-capacity", "--start", str(self._options.start)]
+        found = bench(address, self._cores, *load, *self._window(), "--calibration", str(self._options.texts))
+        self.mean_audio_s = found["run"]["mean_audio_s"]
+        return found, summary("idle", found["levels"][0], told(address))
+
+    def at(self, address: str, name: str, streams: float, *flags: str) -> Figures:
+        """Measure one load; every run has the same mean duration of speech, so that loads can be compared."""
+        rate = streams / self.mean_audio_s
+        found = bench(
+            address, self._cores, "--rate", f"{rate:.3f}", "--calibration", "1", *self._window(), *flags
+        )
+        return summary(name, {**found["levels"][-1], "load": streams}, told(address))
+
+    def _window(self) -> tuple[str, ...]:
+        return ("--duration", str(self._options.duration), "--warm-up", str(self._options.warm_up))
 
 
 def run(options: argparse.Namespace) -> Figures:
     """Measure everything."""
     own, others = split_cores(sorted(os.sched_getaffinity(0)), options.server_cores)
+    runs = Runs(others, options)
     environment = {**NO_CACHE, **NO_ADMISSION}
     with server_on(own, environment) as address:
-        found = bench(address, others, "--find-capacity", "--start", str(options.start), *_times(options))
+        found, idle = runs.idle(address)
         capacity = options.capacity or found["capacity"][0]["streams"]
-        idle = summary("idle", found["levels"][0], told(address))
-        loads = {f"{share:.0%}": share * capacity for share in SHARES}
-        rows = [idle, *levels(address, others, loads, options)]
+        rows = [idle, *(runs.at(address, f"{share:.0%}", share * capacity) for share in (*SHARES, 1.0))]
     for order in ("fifo", "serial"):
         with server_on(own, environment, order) as address:
-            rows += levels(address, others, {f"75%, {order}": 0.75 * capacity}, options)
+            rows.append(runs.at(address, f"75%, {order}", 0.75 * capacity))
     with server_on(own, NO_CACHE) as address:
-        rows += levels(address, others, {"150%, admission": OVERLOAD * capacity}, options)
-    for name, cache in (("cache on", {}), ("cache off", NO_CACHE)):
+        rows.append(runs.at(address, "150%, admission", OVERLOAD * capacity))
+    for name, cache in (("on", {}), ("off", NO_CACHE)):
         with server_on(own, {**cache, **NO_ADMISSION}) as address:
-            report = bench(
-                address, others, "--streams", f"{0.5 * capacity:.1f}", "--repeats", "0.3", *_times(options)
+            rows.append(
+                runs.at(address, f"50%, 30 % repeats, cache {name}", 0.5 * capacity, "--repeats", "0.3")
             )
-            rows.append(summary(f"50%, 30 % repeats, {name}", report["levels"][-1], told(address)))
     return {
         "capacity": capacity,
         "rtf": idle["figures"]["speed"]["mean"],
@@ -220,6 +232,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=float, default=32, help="streams of the first probe")
     parser.add_argument("--duration", type=float, default=30, help="seconds measured per load")
     parser.add_argument("--warm-up", type=float, default=12, help="seconds before that")
+    parser.add_argument(
+        "--texts", type=int, default=20, help="texts that are spoken alone, for RTF and idle TTFC"
+    )
     options = parser.parse_args(arguments)
     machine = describe_machine(DISTRIBUTIONS)  # first: the load is that of the machine, not of this run
     given = sys.argv[1:] if arguments is None else arguments

@@ -9,6 +9,7 @@ Not here: who runs the networks, on which thread, when, and what is done with th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from streaming.synthesis.steps import NetworkCall, Steps, owned
 from streaming.types import FloatArray, IntArray, MelChunk, Phonemes, Style
 
 MASKED = np.float32(-np.inf)  # additive attention mask of an unused slot
+MASKS = 1024  # windows times bands, of all voices
 
 
 class AcousticStream:
@@ -144,12 +146,17 @@ class AcousticStream:
         Slot i of the memory window is row step + i; slot W-1-i of the history is step - i.
         """
         plan = self.plan
-        slots = np.arange(plan.window)
         ahead = min(plan.band_width, plan.n_steps - 1 - step)
         back = min(plan.band_width, step)
-        mem_mask = np.where(slots <= ahead, np.float32(0.0), MASKED)
-        self_mask = np.where(plan.window - 1 - slots <= back, np.float32(0.0), MASKED)
-        return mem_mask[None], self_mask[None]
+        return window_mask(plan.window, ahead), window_mask(plan.window, back)[:, ::-1]
+
+
+@lru_cache(maxsize=MASKS)
+def window_mask(window: int, last: int) -> FloatArray:
+    """Return the additive mask [1, window] whose slots up to `last` are open; the same for every stream."""
+    mask = np.where(np.arange(window) <= last, np.float32(0.0), MASKED)[None]
+    mask.setflags(write=False)
+    return mask
 
 
 def encoder_inputs(voice: SambertManifest, ids: IntArray, style: Style) -> dict[str, Array]:

@@ -13,7 +13,7 @@ NONE = {"p50": None, "p99": None}
 
 
 def level(ttfc_ms: float | None = 20.0) -> dict[str, Any]:
-    latency = {name: NONE for name in ("audible_ttfc_ms", "cached_ttfc_ms")}
+    latency = dict.fromkeys(("audible_ttfc_ms", "cached_ttfc_ms"), NONE)
     return {
         "load": 40.0,
         "trustworthy": True,

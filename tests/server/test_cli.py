@@ -104,7 +104,9 @@ def test_wrong_usage_has_status_2(arguments: list[str]) -> None:
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["serve", "--help"], ["say", "--help"], ["bench", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["serve", "--help"], ["say", "--help"], ["bench", "--help"]]
+)
 def test_help_and_version_have_status_0(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
