@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from server.config import AdmissionConfig, AuthConfig, ServerConfig
 from tests.server.harness import LONG_TEXT, Server, ask, limits, running
+from tests.streaming.doubles import at_rest
 
 
 def config(**admission: Any) -> ServerConfig:
@@ -79,3 +81,24 @@ async def test_a_key_has_its_own_account() -> None:
         assert set(served) == {"web", "key 2"}
         assert all(seconds > 0.0 for seconds in served.values())
         assert server.backend._tenants["web"].weight == 2.0
+
+
+async def test_clients_that_are_killed_leave_nothing_behind() -> None:
+    """Half of the clients are cut off in the middle of their speech, fifty times."""
+    async with running() as server:
+        backend = server.backend
+        for _ in range(50):
+            async with server.client() as one, server.client() as two:
+                for client in (one, two):
+                    await client.send("open", ctx=1, text=LONG_TEXT)
+                    await client.expect("audio", 1)
+                one.socket.transport.abort()
+                while server.native.n_connections > 1:  # noqa: ASYNC110 -- nothing tells
+                    await asyncio.sleep(0)
+                assert backend.admission.statistics().streams == 1
+                assert backend.admission.statistics().chars <= len(LONG_TEXT)
+        await server.no_connections()
+        await at_rest(backend.scheduler)
+        assert backend.scheduler.statistics().waiting == 0
+        assert backend.admission.statistics().streams == backend.admission.statistics().chars == 0
+        assert backend.cache.statistics().filling == 0
