@@ -9,8 +9,9 @@ It does not know how the process starts, listens or stops (`serving`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
@@ -60,7 +61,8 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_get(CACHE_PATH, cache.tell)
     app.router.add_post(CLEAR_PATH, cache.clear)
     app.router.add_get(PATH, native.handle)
-    app.cleanup_ctx.append(partial(_measure_lag, lag))
+    app.cleanup_ctx.append(partial(_while_running, "loop lag", lag.run))
+    app.cleanup_ctx.append(partial(_while_running, "warm-up", backend.warm_up))
     app.on_shutdown.append(_cut_connections)
     app.on_cleanup.append(_close_backend)
     return app
@@ -103,9 +105,11 @@ async def readyz(request: web.Request) -> web.Response:
     return web.json_response({"status": "full"}, status=503)
 
 
-async def _measure_lag(lag: LoopLagMeter, app: web.Application) -> AsyncIterator[None]:
-    """Measure the event loop for as long as the application runs."""
-    task = asyncio.create_task(lag.run(), name="loop lag")
+async def _while_running(
+    name: str, run: Callable[[], Coroutine[Any, Any, None]], app: web.Application
+) -> AsyncIterator[None]:
+    """Run a task for as long as the application runs."""
+    task = asyncio.create_task(run(), name=name)
     yield
     task.cancel()
     await asyncio.wait([task])

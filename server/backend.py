@@ -9,6 +9,7 @@ It does not know protocols, sockets or messages.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,6 +20,7 @@ from streaming.errors import (
     BadRequestError,
     ConfigError,
     OverloadedError,
+    StreamError,
     UnknownVoiceError,
     VoiceBundleError,
 )
@@ -33,6 +35,8 @@ from streaming.text.segmenter import SegmentPolicy
 from streaming.types import Style
 from streaming.utterance import PendingVoice, Utterance
 from streaming.voices import Reloaded, VoiceLibrary
+
+logger = logging.getLogger(__name__)
 
 LOADERS = 2  # voices that are loaded at a time: each takes a core from those that speak
 ALL_VOICES = "*"  # in voice.preload
@@ -115,6 +119,26 @@ class Backend:
             cache=self.cache,
             admission=self.admission,
         )
+
+    async def warm_up(self) -> None:
+        """Speak the phrases of `cache.warm_up` into the cache, in idle time. Cancel-safe.
+
+        A phrase that cannot be spoken is logged; the others go on.
+        """
+        for text in self.config.cache.warm_up:
+            try:
+                policy = text_policy(self.config.text, max(len(text), 1), None)
+                terms = Terms(self._everybody, idle=True)
+                voice = self.voice("")
+                utterance = Utterance(
+                    voice, self.scheduler, style=Style(), policy=policy, terms=terms, cache=self.cache
+                )
+                utterance.append(text)
+                utterance.end()
+                async for _ in utterance.events():
+                    pass
+            except StreamError as error:
+                logger.warning("cache.warm_up: %r cannot be spoken: %s", text[:20], error)
 
     async def reload(self) -> Reloaded:
         """Look for voices that came, went or changed; running utterances keep theirs. One at a time."""

@@ -81,6 +81,7 @@ class CacheConfig(_Section):
     """What was spoken and is kept for the next who asks for it."""
 
     memory_mb: Annotated[int, Field(ge=0)] = 256
+    warm_up: Annotated[tuple[str, ...], Field(max_length=10_000)] = ()
 
 
 class AdmissionConfig(_Section):

@@ -141,3 +141,15 @@ async def test_the_cache_needs_the_token_and_the_right_method() -> None:
             assert (status, body["error"]["code"]) == (401, "unauthorized")
             assert (await ask(server, method, path, headers=right))[0] == 200
         assert (await ask(server, "GET", "/v1/cache/clear", headers=right))[0] == 405
+
+
+async def test_phrases_of_the_configuration_are_spoken_in_idle_time_and_then_cost_nothing() -> None:
+    phrases = ("好的，您请说。", "あ", "再见。")  # the second cannot be pronounced
+    config = ServerConfig(cache=CacheConfig(warm_up=phrases))
+    async with running(config) as server, server.client() as client:
+        while server.backend.cache.statistics().entries < 2:  # noqa: ASYNC110 -- nothing tells
+            await asyncio.sleep(0)
+        n_calls = len(server.engine.calls)
+        await client.send("open", ctx=1, text="好的，您请说。", end=True)
+        assert (await client.expect("done", 1))["cached"]
+        assert len(server.engine.calls) == n_calls
