@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from clients.bench.machine import cpu_model, usable_cores
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -50,31 +52,14 @@ def describe_machine(distributions: tuple[str, ...]) -> Machine:
         except metadata.PackageNotFoundError:
             continue
     return Machine(
-        cpu=_cpu_model(),
-        cores=_usable_cores(),
+        cpu=cpu_model(),
+        cores=usable_cores(),
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
         versions=versions,
         commit=_commit(),
     )
-
-
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
-
-
-def _usable_cores() -> int:
-    # The affinity mask, where there is one: in a container the machine's count says little.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _commit() -> str | None:

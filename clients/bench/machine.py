@@ -46,8 +46,8 @@ def describe_machine() -> Machine:
         except metadata.PackageNotFoundError:
             continue
     return Machine(
-        cpu=_cpu_model(),
-        cores=_usable_cores(),
+        cpu=cpu_model(),
+        cores=usable_cores(),
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
@@ -55,7 +55,8 @@ def describe_machine() -> Machine:
     )
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """Return the name of the processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -65,8 +66,8 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def _usable_cores() -> int:
-    # The affinity mask, where there is one: in a container the machine's count says little.
+def usable_cores() -> int:
+    """Return the cores that this process may use: in a container the machine's count says little."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

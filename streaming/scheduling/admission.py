@@ -108,12 +108,6 @@ class AdmissionStatistics:
     cores: float
 
 
-@dataclass(slots=True, eq=False)
-class _Queued:
-    stream: Stream
-    turn: asyncio.Future[None]
-
-
 class Admission:
     """Keeps the door. Belongs to one event loop."""
 
@@ -124,7 +118,7 @@ class Admission:
         self._rules = rules
         self._clock = clock
         self._streams: set[Stream] = set()
-        self._queue: dict[Stream, _Queued] = {}
+        self._queue: dict[Stream, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._admitted = self._refused = self._chars = 0
 
@@ -230,12 +224,11 @@ class Admission:
         return int(min(max(1000.0 * waits_s, SHORTEST_RETRY_MS), LONGEST_RETRY_MS))
 
     async def _wait(self, stream: Stream) -> None:
-        queued = _Queued(stream, asyncio.get_running_loop().create_future())
-        self._queue[stream] = queued
+        turn = self._queue[stream] = asyncio.get_running_loop().create_future()
         self._set_timer()
         try:
             async with asyncio.timeout(self._rules.queue_s):
-                await queued.turn
+                await turn
         except TimeoutError:
             self._refuse(self.excess_s(stream))
         except asyncio.CancelledError:
@@ -246,10 +239,10 @@ class Admission:
 
     def _check_queue(self) -> None:
         """Let in who has room now, in order; one whose tenant must wait does not hold up the others."""
-        for stream, queued in list(self._queue.items()):
-            if not queued.turn.done() and self.try_enter(stream):
+        for stream, turn in list(self._queue.items()):
+            if not turn.done() and self.try_enter(stream):
                 del self._queue[stream]
-                queued.turn.set_result(None)
+                turn.set_result(None)
 
     def _set_timer(self) -> None:
         if self._timer is None and self._queue:
