@@ -325,7 +325,7 @@ class Utterance:
         self._admitted = True
 
     def _note_cost(self, event: Event, cpu_s: float) -> None:
-        if self._admission is not None and isinstance(event, AudioReady) and not event.cached:
+        if self._admission is not None and isinstance(event, AudioReady) and cpu_s:
             audio_s = event.samples.size / self._voice.manifest.sample_rate
             assert self._speech is not None
             first = event.start_sample == self._speech.start_sample
