@@ -16,7 +16,7 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-training train-voice serve test test-training format bench-ttfc bench-cache bench-load bench-import lock clean distclean
+.PHONY: help install install-training train-voice serve test test-training format bench-ttfc bench-cache bench-load bench-killed bench-import lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
@@ -62,8 +62,11 @@ bench-ttfc: $(VENV)/.stamp-training  ## Time to first chunk against the whole-ut
 bench-cache: $(VENV)/.stamp-dev  ## Time to first chunk of sentences that were spoken before
 	$(BIN)/python -m benchmarks.cache $(ARGS)
 
-bench-load: $(VENV)/.stamp-dev  ## Capacity in streams, and what the scheduler is worth (a quarter of an hour)
+bench-load: $(VENV)/.stamp-dev  ## Capacity in streams, and what the scheduler is worth (half an hour)
 	$(BIN)/python -m benchmarks.load $(ARGS)
+
+bench-killed: $(VENV)/.stamp-dev  ## How soon killed clients are forgotten
+	$(BIN)/python -m benchmarks.killed_clients $(ARGS)
 
 bench-import: $(VENV)/.stamp-training  ## Import a voice of full width (random weights); the same times for it
 	$(BIN)/python -m benchmarks.full_width build/full_width

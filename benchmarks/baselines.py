@@ -17,6 +17,7 @@ import server.backend
 from server.cli import main as zhiyin
 from streaming.scheduling.schedule import NEVER
 from streaming.scheduling.scheduler import Block, Scheduler
+from streaming.types import StageTimes
 
 
 class Fifo:
@@ -77,15 +78,15 @@ class Serial(Fifo):
 
     def __init__(self) -> None:
         super().__init__()
-        self._order: dict[int, int] = {}
+        self._order: dict[int, tuple[int, StageTimes]] = {}  # holds them, so that no id comes again
 
     def take_due(self, now_s: float) -> list[Block]:
         """Return the block of the request that came first."""
         if not self._waiting:
             return []
         for task in self._waiting:
-            self._order.setdefault(id(task.times), len(self._order))
-        first = min(self._waiting, key=lambda task: self._order[id(task.times)])
+            self._order.setdefault(id(task.times), (len(self._order), task.times))
+        first = min(self._waiting, key=lambda task: self._order[id(task.times)][0])
         self.drop(first)
         return [first]
 

@@ -23,6 +23,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ from benchmarks.server import NO_CACHE, running_server
 
 DISTRIBUTIONS = ("zhiyin", "onnxruntime", "numpy", "aiohttp", "uvloop", "websockets")
 NO_ADMISSION = {"ZHIYIN_ADMISSION__POLICY": "off"}
+LATENCIES = ("ttfc_p50_ms", "ttfc_p99_ms", "cached_ttfc_p99_ms")
 SHARES = (0.25, 0.5, 0.75, 0.9)
 OVERLOAD = 1.5
 Figures = dict[str, Any]
@@ -92,6 +94,20 @@ def told(address: str) -> Figures:
     return found
 
 
+class CpuMeter:
+    """Tells how many cores the server kept busy since it was made."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._begun_s, self._begun_cpu_s = time.monotonic(), told(address)["cpu_s"]
+
+    def read(self) -> Figures:
+        """Return what the server says of its load, with `busy_cores`."""
+        load = told(self._address)
+        busy_cores = (load["cpu_s"] - self._begun_cpu_s) / (time.monotonic() - self._begun_s)
+        return {**load, "busy_cores": round(busy_cores, 2)}
+
+
 def summary(name: str, level: Figures, load: Figures) -> Figures:
     """Reduce a level of the generator's report, and the server's own words, to a row."""
     figures, latency = level["figures"], level["figures"]["latency"]
@@ -113,6 +129,7 @@ def summary(name: str, level: Figures, load: Figures) -> Figures:
         "cached_ttfc_p99_ms": latency["cached_ttfc_ms"]["p99"],
         "loop_lag_p99_ms": load["loop_lag"]["p99_ms"],
         "peak_memory_mb": load["peak_memory_mb"],
+        "busy_cores": load["busy_cores"],
         "figures": figures,
     }
 
@@ -130,17 +147,18 @@ class Runs:
         load = ["--clients", "1"]
         if self._options.capacity is None:
             load = ["--find-capacity", "--start", str(self._options.start)]
+        meter = CpuMeter(address)
         found = bench(address, self._cores, *load, *self._window(), "--calibration", str(self._options.texts))
         self.mean_audio_s = found["run"]["mean_audio_s"]
-        return found, summary("idle", found["levels"][0], told(address))
+        return found, summary("idle", found["levels"][0], meter.read())
 
     def at(self, address: str, name: str, streams: float, *flags: str) -> Figures:
         """Measure one load; every run has the same mean duration of speech, so that loads can be compared."""
-        rate = streams / self.mean_audio_s
+        rate, meter = streams / self.mean_audio_s, CpuMeter(address)
         found = bench(
             address, self._cores, "--rate", f"{rate:.3f}", "--calibration", "1", *self._window(), *flags
         )
-        return summary(name, {**found["levels"][-1], "load": streams}, told(address))
+        return summary(name, {**found["levels"][-1], "load": streams}, meter.read())
 
     def _window(self) -> tuple[str, ...]:
         return ("--duration", str(self._options.duration), "--warm-up", str(self._options.warm_up))
@@ -174,17 +192,9 @@ def run(options: argparse.Namespace) -> Figures:
 
 
 TITLES = (
-    "load",
-    "streams",
-    "ok",
-    "refused",
-    "errors",
-    "TTFC p50 ms",
-    "TTFC p99 ms",
-    "C100",
-    "loop lag p99 ms",
-    "MB",
-)
+    "load | streams | ok | refused | errors | TTFC p50 ms | TTFC p99 ms | from cache p99 ms | C100"
+    " | loop lag p99 ms | cores | MB"
+).split(" | ")
 
 
 def report(result: Figures, machine: Machine, command: str) -> str:
@@ -215,9 +225,10 @@ def _cells(row: Figures) -> list[str]:
         row["name"] + ("" if row["trustworthy"] else " (generator late)"),
         f"{row['streams']:.0f}",
         *(str(row[name]) for name in ("ok", "refused", "errors")),
-        *("-" if row[name] is None else f"{row[name]:.1f}" for name in ("ttfc_p50_ms", "ttfc_p99_ms")),
+        *("-" if row[name] is None else f"{row[name]:.1f}" for name in LATENCIES),
         "-" if row["c100"] is None else f"{100 * row['c100']:.1f} %",
         f"{row['loop_lag_p99_ms']:.1f}",
+        f"{row['busy_cores']:.2f}",
         f"{row['peak_memory_mb']:.0f}",
     ]
 

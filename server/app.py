@@ -22,6 +22,7 @@ from server.loop_lag import LoopLagMeter
 from server.native import PATH, NativeEndpoint
 from server.version import zhiyin_version
 from server.voices_endpoint import RELOAD_PATH, VOICES_PATH, VoicesEndpoint
+from server.warm_up import keep_warm
 
 NATIVE = web.AppKey("native", NativeEndpoint)
 BACKEND = web.AppKey("backend", Backend)
@@ -57,12 +58,12 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_get("/readyz", readyz)
     app.router.add_get(VOICES_PATH, voices.list_voices)
     app.router.add_post(RELOAD_PATH, voices.reload)
-    app.router.add_get(LOAD_PATH, LoadEndpoint(backend, lag).tell)
+    app.router.add_get(LOAD_PATH, LoadEndpoint(backend, native, lag).tell)
     app.router.add_get(CACHE_PATH, cache.tell)
     app.router.add_post(CLEAR_PATH, cache.clear)
     app.router.add_get(PATH, native.handle)
     app.cleanup_ctx.append(partial(_while_running, "loop lag", lag.run))
-    app.cleanup_ctx.append(partial(_while_running, "warm-up", backend.warm_up))
+    app.cleanup_ctx.append(partial(_while_running, "warm-up", partial(keep_warm, backend)))
     app.on_shutdown.append(_cut_connections)
     app.on_cleanup.append(_close_backend)
     return app

@@ -2,7 +2,7 @@
 
 Input   the configuration
 Output  utterances, ready to take text; facts about voices
-State   the voice library, the loads under way, the worker threads, the cache of segments
+State   the voice library, the loads under way, the worker threads, the cache of segments, who may enter
 It does not know protocols, sockets or messages.
 """
 
@@ -13,14 +13,15 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TYPE_CHECKING
 
-from server.config import ServerConfig, TextConfig
+from server.config import CacheConfig, ServerConfig, TextConfig
+from server.segment_store import open_store
 from server.voice_folders import voice_folders
 from streaming.errors import (
     BadRequestError,
     ConfigError,
     OverloadedError,
-    StreamError,
     UnknownVoiceError,
     VoiceBundleError,
 )
@@ -29,12 +30,16 @@ from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.admission import Admission, AdmissionRules
 from streaming.scheduling.cache import SegmentCache
 from streaming.scheduling.capacity import Capacity
+from streaming.scheduling.finisher import Finisher
 from streaming.scheduling.schedule import NEVER, Tenant, Terms
 from streaming.scheduling.scheduler import Scheduler
 from streaming.text.segmenter import SegmentPolicy
 from streaming.types import Style
 from streaming.utterance import PendingVoice, Utterance
 from streaming.voices import Reloaded, VoiceLibrary
+
+if TYPE_CHECKING:  # its library is an extra
+    from streaming.scheduling.store import DiskStore
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +52,20 @@ LEAST_AHEAD_S = 0.5  # less than that in hand, and any delay is heard
 class Backend:
     """The core, as the protocols see it. Belongs to one event loop."""
 
-    def __init__(self, config: ServerConfig, library: VoiceLibrary, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        library: VoiceLibrary,
+        scheduler: Scheduler,
+        store: DiskStore | None = None,
+    ) -> None:
         self.config = config
         self.library = library
         self.scheduler = scheduler
-        self.cache = SegmentCache(config.cache.memory_mb * BYTES_PER_MB)
+        self.store = store
+        self.cache = SegmentCache(config.cache.memory_mb * BYTES_PER_MB, store)
+        self.finisher = Finisher(scheduler, max_finishing(config.cache))
+        self.voices_changed = asyncio.Event()
         self.admission = Admission(Capacity(scheduler.n_cores), admission_rules(config))
         self._tenants = {key.name: Tenant(key.name, key.weight) for key in config.auth.keys}
         self._everybody = Tenant("")
@@ -117,40 +131,44 @@ class Backend:
             policy=policy,
             terms=Terms(self._tenants.get(key, self._everybody), ahead_s),
             cache=self.cache,
+            finisher=self.finisher,
             admission=self.admission,
         )
 
-    async def warm_up(self) -> None:
-        """Speak the phrases of `cache.warm_up` into the cache, in idle time. Cancel-safe.
+    def idle_utterance(self, voice: LoadedVoice | PendingVoice, style: Style, max_chars: int) -> Utterance:
+        """Return an utterance that is computed when nobody else wants to be.
 
-        A phrase that cannot be spoken is logged; the others go on.
+        Raises:
+            UnknownVoiceError: No such speaker or emotion.
+            BadRequestError: The voice cannot be changed like this.
         """
-        for text in self.config.cache.warm_up:
-            try:
-                policy = text_policy(self.config.text, max(len(text), 1), None)
-                terms = Terms(self._everybody, idle=True)
-                voice = self.voice("")
-                utterance = Utterance(
-                    voice, self.scheduler, style=Style(), policy=policy, terms=terms, cache=self.cache
-                )
-                utterance.append(text)
-                utterance.end()
-                async for _ in utterance.events():
-                    pass
-            except StreamError as error:
-                logger.warning("cache.warm_up: %r cannot be spoken: %s", text[:20], error)
+        policy = text_policy(self.config.text, max_chars, None)
+        terms = Terms(self._everybody, idle=True)
+        return Utterance(voice, self.scheduler, style=style, policy=policy, terms=terms, cache=self.cache)
+
+    async def clear_cache(self, voice: str | None = None) -> int:
+        """Forget the segments of a voice, or all, in memory and on disk; return how many there were."""
+        n_cleared = self.cache.clear(voice)
+        if self.store is not None:  # most of what is in memory lies on the disk, too
+            n_cleared = max(n_cleared, await asyncio.to_thread(self.store.clear, voice))
+        return n_cleared
 
     async def reload(self) -> Reloaded:
         """Look for voices that came, went or changed; running utterances keep theirs. One at a time."""
         async with self._reloading:
             reloaded = await asyncio.to_thread(self.library.rescan)
             self._loads.clear()  # loads of what was there before must not answer requests from now on
+            if reloaded.added or reloaded.changed:
+                self.voices_changed.set()
             return reloaded
 
     async def close(self) -> None:
         """Stop the threads; what runs finishes first."""
+        await self.finisher.close()
         await asyncio.to_thread(self._loaders.shutdown, cancel_futures=True)
         await asyncio.to_thread(self.scheduler.close)
+        if self.store is not None:
+            await asyncio.to_thread(self.store.close)
 
     async def _load(self, name: str) -> LoadedVoice:
         """Have a voice loaded, once for all who wait. Cancel-safe: the load goes on for the others.
@@ -219,13 +237,14 @@ def start_backend(config: ServerConfig) -> Backend:
     except VoiceBundleError as error:
         raise ConfigError(f"the default voice cannot speak: {error}") from None
     _preload(library, config.voice.preload)
+    store = open_store(config.cache)
     scheduler = Scheduler(
         config.workers.n_threads,
         max_waiting=config.workers.max_queued,
         max_rows=config.workers.max_rows,
         niceness=config.workers.niceness,
     )
-    return Backend(config, library, scheduler)
+    return Backend(config, library, scheduler, store)
 
 
 def _preload(library: VoiceLibrary, names: tuple[str, ...]) -> None:
@@ -255,6 +274,11 @@ def admission_rules(config: ServerConfig) -> AdmissionRules:
         queue_s=admission.queue_s,
         max_chars=config.limits.chars_in_all,
     )
+
+
+def max_finishing(cache: CacheConfig) -> int:
+    """Return how many cancelled segments may be finished at a time: none where nothing could have them."""
+    return cache.max_finishing if cache.on_cancel == "finish" and cache.memory_mb else 0
 
 
 def text_policy(text: TextConfig, max_chars: int, max_delay_ms: int | None) -> TextPolicy:

@@ -8,6 +8,7 @@ It does not know what a segment is.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 
 from aiohttp import web
@@ -29,10 +30,15 @@ class CacheEndpoint:
         """Tell what the cache holds and how often it had what was asked for."""
         if (refused := refusal(request, self._backend.config.auth)) is not None:
             return refused
-        return web.json_response(asdict(self._backend.cache.statistics()))
+        backend = self._backend
+        store = None
+        if backend.store is not None:
+            store = asdict(await asyncio.to_thread(backend.store.statistics))
+        held = asdict(backend.cache.statistics())
+        return web.json_response({**held, "finishing": backend.finisher.n_segments, "disk": store})
 
     async def clear(self, request: web.Request) -> web.Response:
         """Forget the segments of `?voice=NAME`, or all."""
         if (refused := refusal(request, self._backend.config.auth)) is not None:
             return refused
-        return web.json_response({"cleared": self._backend.cache.clear(request.query.get("voice"))})
+        return web.json_response({"cleared": await self._backend.clear_cache(request.query.get("voice"))})

@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -77,11 +77,41 @@ class TextConfig(_Section):
     max_segment_chars: Annotated[int, Field(ge=20, le=1000)] = 80
 
 
+class PhraseConfig(_Section):
+    """A phrase with who speaks it, and how; as in an `open` of the protocol."""
+
+    text: str
+    voice: str = ""
+    speaker: str = ""
+    emotion: str = ""
+    emotion_intensity: float = 1.0
+    speed: float = 1.0
+    pitch: float = 1.0
+    volume: float = 50.0
+    seed: int = 0
+
+
 class CacheConfig(_Section):
     """What was spoken and is kept for the next who asks for it."""
 
     memory_mb: Annotated[int, Field(ge=0)] = 256
-    warm_up: Annotated[tuple[str, ...], Field(max_length=10_000)] = ()
+    disk_mb: Annotated[int, Field(ge=0)] = 0
+    folder: Path | None = None
+    on_cancel: Literal["drop", "finish"] = "drop"
+    max_finishing: PositiveInt = 16
+    warm_up: Annotated[tuple[str | PhraseConfig, ...], Field(max_length=10_000)] = ()
+
+    @property
+    def phrases(self) -> tuple[PhraseConfig, ...]:
+        """What is spoken ahead of time, each with its voice and style."""
+        return tuple(PhraseConfig(text=entry) if isinstance(entry, str) else entry for entry in self.warm_up)
+
+    @model_validator(mode="after")
+    def _refuse_a_disk_without_memory(self) -> Self:
+        if self.disk_mb and not self.memory_mb:
+            msg = "disk_mb needs a memory_mb above 0: segments are shared and written from memory"
+            raise ValueError(msg)
+        return self
 
 
 class AdmissionConfig(_Section):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 from dataclasses import asdict
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from aiohttp import web
 from server.auth import refusal
 from server.backend import Backend
 from server.loop_lag import LoopLagMeter
+from server.native import NativeEndpoint
 
 LOAD_PATH = "/v1/load"
 BYTES_PER_MB = 1_000_000
@@ -25,8 +27,9 @@ BYTES_PER_MB = 1_000_000
 class LoadEndpoint:
     """Answers requests about the load. Belongs to one event loop."""
 
-    def __init__(self, backend: Backend, lag: LoopLagMeter) -> None:
+    def __init__(self, backend: Backend, native: NativeEndpoint, lag: LoopLagMeter) -> None:
         self._backend = backend
+        self._native = native
         self._lag = lag
 
     async def tell(self, request: web.Request) -> web.Response:
@@ -42,6 +45,8 @@ class LoadEndpoint:
                 "scheduler": asdict(backend.scheduler.statistics()),
                 "cost_per_audio_s": costs,
                 "overhead": capacity.overhead,
+                "connections": self._native.n_connections,
+                "cpu_s": round(time.process_time(), 3),
                 "loop_lag": asdict(self._lag.read()),
                 "peak_memory_mb": round(_peak_memory_bytes() / BYTES_PER_MB, 1),
             }

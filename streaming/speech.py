@@ -16,7 +16,9 @@ from streaming.account import Account
 from streaming.events import AudioReady, Event, SegmentStarted, WordsTimed, WordTime
 from streaming.loaded_voice import LoadedVoice
 from streaming.manifest import VoiceManifest
-from streaming.scheduling.cache import Hurry, SegmentCache, SegmentKey
+from streaming.scheduling.cache import Hurry, SegmentCache
+from streaming.scheduling.finisher import Finisher
+from streaming.scheduling.segments import SegmentKey
 from streaming.synthesis.family import Synthesis, new_synthesis
 from streaming.synthesis.steps import HostCall, Steps
 from streaming.types import AudioChunk, IntArray, Segment, Style, WordSpan
@@ -98,6 +100,7 @@ class Speech:
         self.start_sample = account.samples
         self.done = False
         self._account = account
+        self._voice = speaker.voice
         text = due.segment.text
         self._reader = speaker.cache.open(speaker.key(text), lambda: SegmentWork(text, speaker))
 
@@ -107,9 +110,23 @@ class Speech:
         return self._reader.ready
 
     @property
+    def n_computed(self) -> int:
+        """Blocks that were computed at this utterance's expense."""
+        return self._reader.n_computed
+
+    @property
     def abandoned(self) -> bool:
         """Whether neither this utterance nor another listens any more."""
         return self._reader.abandoned
+
+    @property
+    def loading(self) -> Future[None] | None:
+        """The read from a disk that is under way; done when it ends. Cannot be cancelled."""
+        return self._reader.loading
+
+    def stop_loading(self) -> None:
+        """Have the segment computed instead, if it is still being read."""
+        self._reader.stop_loading()
 
     def join(self, deadline_s: float) -> Future[None] | None:
         """Return the block of another utterance that computes what comes next, if there is one.
@@ -141,7 +158,7 @@ class Speech:
         self.done = chunk is None or chunk.last
         if chunk is None:
             return
-        segment, cached = self.due.segment, not self._reader.computed
+        segment, cached = self.due.segment, self._reader.n_computed == 0
         if chunk.start_sample == 0:
             self._account.note_segment(self.due.received_s)
             yield SegmentStarted(segment, self.start_sample)
@@ -156,6 +173,13 @@ class Speech:
     def close(self) -> None:
         """Stop listening; what nobody listens to is computed no further. Idempotent."""
         self._reader.close()
+
+    def leave(self, finisher: Finisher | None) -> None:
+        """Stop listening before the end; what was begun may be finished for the next who asks."""
+        if finisher is None:
+            self._reader.close()
+        else:
+            finisher.take(self._reader, self._voice.engine, self._voice.max_rows)
 
     def _word_times(self) -> tuple[WordTime, ...]:
         starts = self._reader.token_start_samples + self.start_sample

@@ -35,6 +35,7 @@ from streaming.loaded_voice import LoadedVoice
 from streaming.manifest import VoiceManifest
 from streaming.scheduling.admission import Admission
 from streaming.scheduling.cache import SegmentCache
+from streaming.scheduling.finisher import Finisher
 from streaming.scheduling.schedule import Tenant, Terms
 from streaming.scheduling.scheduler import Block, Scheduler
 from streaming.speech import Cancelled, Due, Speaker, Speech
@@ -56,6 +57,7 @@ __all__ = [
 
 Result = TypeVar("Result")
 
+MAX_LOAD_S = 0.1  # computing takes less than a disk that is so slow
 LATE_S = 0.05  # shorter gaps are hardly heard; a player with any buffer does not have them
 
 
@@ -83,6 +85,7 @@ class Utterance:
         policy: TextPolicy,
         terms: Terms | None = None,
         cache: SegmentCache | None = None,
+        finisher: Finisher | None = None,
         admission: Admission | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -95,6 +98,7 @@ class Utterance:
             policy: How text becomes segments.
             terms: On whose account and how far ahead; None: its own, and without rest.
             cache: Segments shared with other utterances; None shares nothing.
+            finisher: What becomes of a segment that is cancelled; None: it is dropped.
             admission: Who may be computed; None lets everybody in.
             clock: Seconds; all utterances on the same scheduler have the same.
 
@@ -109,6 +113,7 @@ class Utterance:
         self._style = style
         self._policy = policy
         self._cache = SegmentCache(0) if cache is None else cache
+        self._finisher = finisher
         self._admission = admission
         self._clock = clock
         self._admitted = admission is None
@@ -178,11 +183,13 @@ class Utterance:
         A network call that is running finishes in its thread; its result is dropped. A block that others
         listen to as well is computed to its end.
         """
+        if self._cancelled:
+            return
         self._cancelled = True
         self._due.clear()
         self._wake.set()
         if self._speech is not None:
-            self._speech.close()
+            self._speech.leave(self._finisher)
         if self._running is not None:
             self._running.cancel()
         if self._admission is not None:
@@ -296,12 +303,13 @@ class Utterance:
         """Wait until the next block of a segment is there: kept, computed by a worker, or by another's.
 
         Returns:
-            Processor seconds that this utterance spent on it.
+            Processor seconds that this utterance spent on it; 0 if it was computed for another.
         """
-        cpu_s = 0.0
+        cpu_s, n_before = 0.0, speech.n_computed
         if speech.ready:
             await asyncio.sleep(0)  # what costs nothing must not keep the event loop from the others
         self._stop_if_cancelled()
+        await self._be_loaded(speech)
         if not (speech.ready or self._admitted):
             await self._enter()
         deadline_s = self._account.deadline_s(speech.due.received_s)
@@ -316,7 +324,17 @@ class Utterance:
                 self._note_lateness(asked_s)
             if elsewhere is not None:
                 await self._finished(asyncio.wrap_future(elsewhere))
-        return cpu_s
+        return cpu_s if speech.n_computed > n_before else 0.0
+
+    async def _be_loaded(self, speech: Speech) -> None:
+        """Wait for a segment that is being read from a disk; it takes milliseconds, or it is computed."""
+        if (loading := speech.loading) is not None:
+            load = asyncio.wait_for(asyncio.wrap_future(loading), MAX_LOAD_S)
+            try:
+                await self._finished(asyncio.ensure_future(load))
+            except TimeoutError:
+                self._stop_if_cancelled()
+                speech.stop_loading()
 
     async def _enter(self) -> None:
         """Be let in, before anything is computed for this utterance: what is in the cache needs no leave."""

@@ -86,6 +86,7 @@ HOMES: dict[str, set[str]] = {
     "openvino": {"streaming.engines.openvino"},
     "tensorrt": {"streaming.engines.tensorrt"},
     "pycuda": {"streaming.engines.tensorrt"},
+    "diskcache": {"streaming.scheduling.store"},
     "jieba": {"streaming.text", "training"},
     "pypinyin": {"streaming.text", "training"},
     "wetext": {"streaming.text"},
@@ -113,6 +114,9 @@ FORBIDDEN: dict[str, set[str]] = {
     "streaming.bundles": NETWORK | CONCURRENCY,
     "streaming.synthesis": NETWORK | CONCURRENCY,
     "streaming.scheduling.cache": NETWORK | CONCURRENCY - {"threading", "concurrent"},
+    "streaming.scheduling.segments": NETWORK | CONCURRENCY - {"concurrent"},
+    "streaming.scheduling.stored": NETWORK | CONCURRENCY,
+    "streaming.scheduling.store": NETWORK | CONCURRENCY - {"threading", "concurrent"},
     "streaming.engines": NETWORK | {"asyncio"},
 }
 

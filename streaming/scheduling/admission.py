@@ -157,18 +157,19 @@ class Admission:
         Raises:
             OverloadedError: There is no room for it, or not in time.
         """
-        if not self._queue and self.try_enter(stream):
-            return
-        if self._rules.policy != "queue" or len(self._queue) >= self._rules.max_queued:
-            self._refuse(self.excess_s(stream))
-        await self._wait(stream)
+        excess_s = self._excess_s(stream)
+        if not (self._queue or excess_s):
+            self._let_in(stream)
+        elif self._rules.policy != "queue" or len(self._queue) >= self._rules.max_queued:
+            self._refuse(excess_s)
+        else:
+            await self._wait(stream)
 
     def try_enter(self, stream: Stream) -> bool:
         """Let a stream in if there is room for it now, past all who wait."""
-        if self._rules.policy != "off" and self.excess_s(stream):
+        if self._excess_s(stream):
             return False
-        self._streams.add(stream)
-        self._admitted += 1
+        self._let_in(stream)
         return True
 
     def leave(self, stream: Stream) -> None:
@@ -176,8 +177,14 @@ class Admission:
         self._streams.discard(stream)
         self._check_queue()
 
-    def excess_s(self, stream: Stream) -> float:
+    def _let_in(self, stream: Stream) -> None:
+        self._streams.add(stream)
+        self._admitted += 1
+
+    def _excess_s(self, stream: Stream) -> float:
         """Return how far behind the cores would get at the worst moment with `stream`; 0 if never."""
+        if self._rules.policy == "off":
+            return 0.0
         cores = self.capacity.cores() * self._rules.max_load
         if self._exceeds_its_share(stream, cores):
             cores *= 1.0 - self._rules.reserve
@@ -230,7 +237,7 @@ class Admission:
             async with asyncio.timeout(self._rules.queue_s):
                 await turn
         except TimeoutError:
-            self._refuse(self.excess_s(stream))
+            self._refuse(self._excess_s(stream))
         except asyncio.CancelledError:
             self._streams.discard(stream)  # it may have been let in a moment ago
             raise

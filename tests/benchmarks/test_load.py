@@ -28,7 +28,7 @@ def level(ttfc_ms: float | None = 20.0) -> dict[str, Any]:
     }
 
 
-LOAD = {"loop_lag": {"p99_ms": 2.0}, "peak_memory_mb": 300.0}
+LOAD = {"loop_lag": {"p99_ms": 2.0}, "busy_cores": 0.5, "peak_memory_mb": 300.0}
 
 
 def test_all_cores_but_one_are_the_servers() -> None:
@@ -47,6 +47,6 @@ def test_the_report_ends_with_one_line_of_json() -> None:
     result = {"capacity": 60.0, "rtf": 0.02, "server_cores": 1, "rows": rows}
     lines = report(result, MACHINE, "python -m benchmarks.load").splitlines()
     assert "compute bound 50.0 (RTF 0.0200), ratio 1.20" in "\n".join(lines)
-    assert "| 75% | 40 | 8 | 1 | 0 | 20.0 | 20.0 | 99.5 % | 2.0 | 300 |" in lines
-    assert "| nothing | 40 | 8 | 1 | 0 | - | - | - | 2.0 | 300 |" in lines
+    assert "| 75% | 40 | 8 | 1 | 0 | 20.0 | 20.0 | - | 99.5 % | 2.0 | 0.50 | 300 |" in lines
+    assert "| nothing | 40 | 8 | 1 | 0 | - | - | - | - | 2.0 | 0.50 | 300 |" in lines
     assert json.loads(lines[-1])["capacity"] == 60.0

@@ -22,6 +22,7 @@ from server.app import NATIVE, build_app
 from server.backend import Backend
 from server.config import CacheConfig, LimitConfig, ServerConfig, WorkerConfig
 from server.native import NativeEndpoint
+from server.segment_store import open_store
 from server.serving import shut_down
 from streaming.engines.fake import FakeEngine
 from streaming.loaded_voice import LoadedVoice
@@ -90,8 +91,9 @@ async def running(
     n_threads: int = 2,
     library: VoiceLibrary | None = None,
 ) -> AsyncIterator[Server]:
-    engine = engine or FakeEngine()
-    backend = Backend(config or limits(), library or one_voice(fake_voice(engine)), Scheduler(n_threads))
+    engine, config = engine or FakeEngine(), config or limits()
+    library = library or one_voice(fake_voice(engine))
+    backend = Backend(config, library, Scheduler(n_threads), open_store(config.cache))
     app = build_app(backend)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()

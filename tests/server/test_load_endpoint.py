@@ -15,6 +15,8 @@ async def test_the_load_is_told() -> None:
         assert load["scheduler"]["rows"] >= load["scheduler"]["calls"] > 0
         assert load["cost_per_audio_s"]["fake"] > 0.0
         assert set(load["loop_lag"]) == {"p50_ms", "p99_ms", "max_ms"}
+        assert load["connections"] == 1
+        assert load["cpu_s"] > 0.0
         assert load["peak_memory_mb"] > 1.0
 
 

@@ -14,13 +14,8 @@ import pytest
 
 from streaming.engines.fake import FakeEngine
 from streaming.errors import SynthesisError, UnspeakableTextError
-from streaming.scheduling.cache import (
-    CHUNK_BYTES,
-    ENTRY_BYTES,
-    SegmentCache,
-    SegmentKey,
-    SegmentReader,
-)
+from streaming.scheduling.cache import SegmentCache, SegmentReader
+from streaming.scheduling.segments import CHUNK_BYTES, ENTRY_BYTES, SegmentKey, Spoken
 from streaming.synthesis.steps import HostCall, Steps, run_steps
 from streaming.types import AudioChunk, FloatArray, IntArray, Style, WordSpan
 
@@ -125,7 +120,7 @@ def test_a_kept_segment_is_ready_without_a_call(cache: SegmentCache):
     reader = cache.open(key(), Studio())
     assert reader.ready
     assert reader.join(0.0) is None
-    assert not reader.computed
+    assert reader.n_computed == 0
     np.testing.assert_array_equal(reader.token_start_samples, [0, N_CHUNKS * CHUNK])
 
 
@@ -229,9 +224,9 @@ def test_a_late_comer_hears_at_once_what_is_there(cache: SegmentCache):
         assert late.ready
         late.next()
     assert not late.ready
-    assert not late.computed
+    assert late.n_computed == 0
     step(late)
-    assert late.computed
+    assert late.n_computed == 1
     assert first.ready
 
 
@@ -270,7 +265,7 @@ def test_while_one_reader_computes_the_others_are_told_what_to_wait_for(cache: S
     progress.add_done_callback(lambda _: told.append(two.ready))
     held.let_go()
     assert told == [True]
-    assert not two.computed
+    assert two.n_computed == 0
     assert two.join(0.0) is None
 
 
@@ -483,3 +478,119 @@ def test_threads_that_come_leave_and_clear_lose_nothing(cache: SegmentCache):
     assert found.filling == 0
     assert found.used_bytes == found.entries * SEGMENT_BYTES
     assert found.misses == len(studio.made)
+
+
+# -- what lies in a store --------------------------------------------------------------------
+
+
+class Shelf:
+    """A store whose reads the test answers."""
+
+    def __init__(self, **known: Spoken) -> None:
+        self.known = known
+        self.saved: dict[str, Spoken] = {}
+        self.loads: list[Future[Spoken | None]] = []
+        self.answers_at_once = False
+
+    def load(self, key: SegmentKey) -> Future[Spoken | None] | None:
+        if key.text not in self.known:
+            return None
+        self.loads.append(Future())
+        if self.answers_at_once:
+            self.loads[-1].set_result(self.known[key.text])
+        return self.loads[-1]
+
+    def save(self, key: SegmentKey, spoken: Spoken) -> None:
+        self.saved[key.text] = spoken
+
+
+def ramp() -> Spoken:
+    work = Scripted()
+    chunks = [chunk for _ in range(N_CHUNKS) if (chunk := work.advance()) is not None]
+    return Spoken(chunks, work.words, work.token_start_samples)
+
+
+def test_what_is_finished_goes_to_the_store_and_what_is_not_does_not():
+    shelf = Shelf()
+    cache = SegmentCache(10 * SEGMENT_BYTES, shelf)
+    drain(cache.open(key("whole"), Studio()))
+    cut = cache.open(key("cut"), Studio())
+    step(cut)
+    cut.close()
+    with pytest.raises(SynthesisError):
+        drain(cache.open(key("failed"), Studio(fails=SynthesisError("no"))))
+    cleared = cache.open(key("cleared"), Studio())
+    cache.clear()
+    drain(cleared)
+    assert list(shelf.saved) == ["whole"]
+    np.testing.assert_array_equal(np.concatenate([c.samples for c in shelf.saved["whole"].chunks]), RAMP)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_stored_segment_is_read_once_for_all_and_nothing_is_computed(at_once: bool):
+    shelf, studio = Shelf(old=ramp()), Studio()
+    shelf.answers_at_once = at_once
+    cache = SegmentCache(10 * SEGMENT_BYTES, shelf)
+    readers = [cache.open(key("old"), studio) for _ in range(2)]
+    if not at_once:
+        loading = [reader.loading for reader in readers]
+        assert loading[0] is loading[1] is not None
+        assert [reader.ready for reader in readers] == [False, False]
+        assert not loading[0].cancel()
+        shelf.loads[0].set_result(shelf.known["old"])
+        assert loading[0].done()
+    for reader in readers:
+        assert reader.ready
+        np.testing.assert_array_equal(drain(reader), RAMP)
+        assert reader.n_computed == 0
+    drain(cache.open(key("old"), studio))
+    assert (studio.calls, len(shelf.loads), shelf.saved) == (0, 1, {})
+    found = cache.statistics()
+    assert (found.store_hits, found.misses, found.entries) == (1, 0, 1)
+    assert found.hits + found.shared == 2
+
+
+@pytest.mark.parametrize("why", ["gone", "failed", "cancelled", "too slow"])
+def test_a_segment_that_cannot_be_read_is_computed(why: str):
+    shelf, studio = Shelf(old=ramp()), Studio()
+    cache = SegmentCache(10 * SEGMENT_BYTES, shelf)
+    one, two = (cache.open(key("old"), studio) for _ in range(2))
+    loading = one.loading
+    assert loading is not None
+    if why == "gone":
+        shelf.loads[0].set_result(None)
+    elif why == "failed":
+        shelf.loads[0].set_exception(OSError("no"))
+    elif why == "cancelled":
+        shelf.loads[0].cancel()
+    else:
+        one.stop_loading()
+    assert loading.done()
+    assert one.loading is two.loading is None
+    step(one)
+    if why == "too slow":
+        shelf.loads[0].set_result(ramp())  # nobody wants it any more
+    np.testing.assert_array_equal(drain(two), RAMP)
+    assert (studio.calls, cache.statistics().misses, cache.statistics().store_hits) == (N_CHUNKS, 1, 0)
+
+
+@pytest.mark.parametrize("how", ["left", "cleared"])
+def test_what_is_read_for_nobody_is_not_kept(how: str):
+    shelf, studio = Shelf(old=ramp()), Studio()
+    cache = SegmentCache(10 * SEGMENT_BYTES, shelf)
+    reader = cache.open(key("old"), studio)
+    if how == "left":
+        reader.close()
+    else:
+        cache.clear()
+    shelf.loads[0].set_result(ramp())
+    assert cache.statistics().entries == 0
+    if how == "cleared":
+        np.testing.assert_array_equal(drain(reader), RAMP)  # who listens already, hears it out
+    assert cache.statistics().filling == 0
+
+
+def test_without_memory_the_store_is_left_alone():
+    shelf = Shelf(old=ramp())
+    drain(SegmentCache(0, shelf).open(key("old"), Studio()))
+    assert (shelf.loads, shelf.saved) == ([], {})
