@@ -35,7 +35,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.server import NO_CACHE, running_server
 
 DISTRIBUTIONS = ("zhiyin", "onnxruntime", "numpy", "aiohttp", "uvloop", "websockets")
-TEXT = "第{n}位听众正在听一段不短的话，它有好几个分句，足够让一半的人在中途离开。剩下的人会听到最后一个字。"
+TEXT = "第{n}位听众正在听一句话，剩下的人会听到最后一个字。"
 RATE = 24_000
 WINDOW_MS = 400
 GIVE_UP_S = 10.0
