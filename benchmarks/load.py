@@ -23,12 +23,13 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.machine import Machine, describe_machine
 from benchmarks.server import NO_CACHE, running_server
@@ -38,6 +39,7 @@ NO_ADMISSION = {"ZHIYIN_ADMISSION__POLICY": "off"}
 LATENCIES = ("ttfc_p50_ms", "ttfc_p99_ms", "cached_ttfc_p99_ms")
 SHARES = (0.25, 0.5, 0.75, 0.9)
 OVERLOAD = 1.5
+CACHE_WINDOWS = 4  # times as long, since only a third of the utterances come from the cache
 Figures = dict[str, Any]
 
 
@@ -108,6 +110,29 @@ class CpuMeter:
         return {**load, "busy_cores": round(busy_cores, 2)}
 
 
+class MemoryLog:
+    """Asks the server for its memory every few seconds, from a thread, for the time of the `with` block."""
+
+    def __init__(self, address: str, every_s: float = 10.0) -> None:
+        self.megabytes: list[float] = []
+        self._address = address
+        self._every_s = every_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._every_s):
+            self.megabytes.append(told(self._address)["memory_mb"])
+
+
 def summary(name: str, level: Figures, load: Figures) -> Figures:
     """Reduce a level of the generator's report, and the server's own words, to a row."""
     figures, latency = level["figures"], level["figures"]["latency"]
@@ -152,16 +177,24 @@ class Runs:
         self.mean_audio_s = found["run"]["mean_audio_s"]
         return found, summary("idle", found["levels"][0], meter.read())
 
-    def at(self, address: str, name: str, streams: float, *flags: str) -> Figures:
+    def at(self, address: str, name: str, streams: float, *flags: str, duration_s: float = 0) -> Figures:
         """Measure one load; every run has the same mean duration of speech, so that loads can be compared."""
         rate, meter = streams / self.mean_audio_s, CpuMeter(address)
         found = bench(
-            address, self._cores, "--rate", f"{rate:.3f}", "--calibration", "1", *self._window(), *flags
+            address,
+            self._cores,
+            "--rate",
+            f"{rate:.3f}",
+            "--calibration",
+            "1",
+            *self._window(duration_s),
+            *flags,
         )
         return summary(name, {**found["levels"][-1], "load": streams}, meter.read())
 
-    def _window(self) -> tuple[str, ...]:
-        return ("--duration", str(self._options.duration), "--warm-up", str(self._options.warm_up))
+    def _window(self, duration_s: float = 0) -> tuple[str, ...]:
+        duration = str(duration_s or self._options.duration)
+        return ("--duration", duration, "--warm-up", str(self._options.warm_up))
 
 
 def run(options: argparse.Namespace) -> Figures:
@@ -176,17 +209,18 @@ def run(options: argparse.Namespace) -> Figures:
     for order in ("fifo", "serial"):
         with server_on(own, environment, order) as address:
             rows.append(runs.at(address, f"75%, {order}", 0.75 * capacity))
-    with server_on(own, NO_CACHE) as address:
-        rows.append(runs.at(address, "150%, admission", OVERLOAD * capacity))
+    with server_on(own, NO_CACHE) as address, MemoryLog(address) as memory:
+        long_s = options.overload_duration
+        rows.append(runs.at(address, "150%, admission", OVERLOAD * capacity, duration_s=long_s))
     for name, cache in (("on", {}), ("off", NO_CACHE)):
         with server_on(own, {**cache, **NO_ADMISSION}) as address:
-            rows.append(
-                runs.at(address, f"50%, 30 % repeats, cache {name}", 0.5 * capacity, "--repeats", "0.3")
-            )
+            title, long_s = f"50%, 30 % repeats, cache {name}", CACHE_WINDOWS * options.duration
+            rows.append(runs.at(address, title, 0.5 * capacity, "--repeats", "0.3", duration_s=long_s))
     return {
         "capacity": capacity,
         "rtf": idle["figures"]["speed"]["mean"],
         "server_cores": len(own),
+        "overload_memory_mb": memory.megabytes,
         "rows": rows,
     }
 
@@ -208,6 +242,7 @@ def report(result: Figures, machine: Machine, command: str) -> str:
         f"pinning   server on {result['server_cores']} core(s), generator on the rest",
         f"capacity  {result['capacity']:.1f} concurrent real-time streams; compute bound {bound:.1f} "
         f"(RTF {result['rtf']:.4f}), ratio {result['capacity'] / bound:.2f}",
+        f"memory    at 150 %, every ten seconds: {_course(result['overload_memory_mb'])}",
         "",
         f"| {' | '.join(TITLES)} |",
         f"|{' --- |' * len(TITLES)}",
@@ -218,6 +253,13 @@ def report(result: Figures, machine: Machine, command: str) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _course(megabytes: list[float]) -> str:
+    """Say how memory went: at six moments from the first to the last."""
+    last = len(megabytes) - 1
+    moments = sorted({round(last * part / 5) for part in range(6)}) if megabytes else []
+    return ", ".join(f"{megabytes[moment]:.0f}" for moment in moments) + " MB"
 
 
 def _cells(row: Figures) -> list[str]:
@@ -242,6 +284,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--capacity", type=float, help="do not search: use this number of streams")
     parser.add_argument("--start", type=float, default=32, help="streams of the first probe")
     parser.add_argument("--duration", type=float, default=30, help="seconds measured per load")
+    parser.add_argument("--overload-duration", type=float, default=0, help="the same at 150 %% (--duration)")
     parser.add_argument("--warm-up", type=float, default=12, help="seconds before that")
     parser.add_argument(
         "--texts", type=int, default=20, help="texts that are spoken alone, for RTF and idle TTFC"

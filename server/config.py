@@ -118,7 +118,7 @@ class AdmissionConfig(_Section):
     """Who is let in when there is not enough for all."""
 
     policy: Literal["refuse", "queue", "off"] = "refuse"
-    max_load: Annotated[float, Field(gt=0, le=4)] = 0.95
+    max_load: Annotated[float, Field(gt=0, le=4)] = 0.9
     ttfc_ms: PositiveInt = 200
     reserve: Annotated[float, Field(ge=0, lt=1)] = 0.1
     max_queued: PositiveInt = 64

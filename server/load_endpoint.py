@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 from aiohttp import web
 
@@ -48,9 +49,19 @@ class LoadEndpoint:
                 "connections": self._native.n_connections,
                 "cpu_s": round(time.process_time(), 3),
                 "loop_lag": asdict(self._lag.read()),
+                "memory_mb": _memory_mb(),
                 "peak_memory_mb": round(_peak_memory_bytes() / BYTES_PER_MB, 1),
             }
         )
+
+
+def _memory_mb() -> float | None:
+    """Return the resident size; None where the system does not tell (other than Linux)."""
+    try:
+        n_pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return round(n_pages * resource.getpagesize() / BYTES_PER_MB, 1)
 
 
 def _peak_memory_bytes() -> int:

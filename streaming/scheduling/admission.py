@@ -28,6 +28,7 @@ from streaming.scheduling.schedule import Tenant
 Policy = Literal["refuse", "queue", "off"]
 
 SLACK_S = 0.05  # a listener does not notice that little; without it, one late block would close the door
+RESERVE_S = 1.0  # of what a listener has in hand: it is there for what nobody planned, not to be planned with
 OPEN_ENDED_S = 4.0  # audio that is expected of an utterance whose text goes on
 SHORTEST_RETRY_MS = 100
 LONGEST_RETRY_MS = 10_000
@@ -77,7 +78,7 @@ class AdmissionRules:
     """
 
     policy: Policy = "refuse"
-    max_load: float = 0.95
+    max_load: float = 0.9
     ttfc_s: float = 0.2
     reserve: float = 0.1
     max_queued: int = 64
@@ -206,7 +207,7 @@ class Admission:
             if stream.text_goes_on:
                 remaining_s += OPEN_ENDED_S
             is_new = stream.dry_s == -np.inf
-            lead_s = self._rules.ttfc_s if is_new else max(stream.dry_s - now_s, 0.0)
+            lead_s = self._rules.ttfc_s if is_new else max(stream.dry_s - now_s - RESERVE_S, 0.0)
             rows.append((lead_s, remaining_s, cost, voice.first_block_s if is_new else 0.0))
         return tuple(np.array(rows, np.float64).T)
 

@@ -44,9 +44,16 @@ def test_server_and_generator_need_a_core_each(cores: list[int], n_server: int |
 
 def test_the_report_ends_with_one_line_of_json() -> None:
     rows = [summary("75%", level(), LOAD), summary("nothing", level(None), LOAD)]
-    result = {"capacity": 60.0, "rtf": 0.02, "server_cores": 1, "rows": rows}
+    result = {
+        "capacity": 60.0,
+        "rtf": 0.02,
+        "server_cores": 1,
+        "overload_memory_mb": [300.0, 310.0],
+        "rows": rows,
+    }
     lines = report(result, MACHINE, "python -m benchmarks.load").splitlines()
     assert "compute bound 50.0 (RTF 0.0200), ratio 1.20" in "\n".join(lines)
     assert "| 75% | 40 | 8 | 1 | 0 | 20.0 | 20.0 | - | 99.5 % | 2.0 | 0.50 | 300 |" in lines
     assert "| nothing | 40 | 8 | 1 | 0 | - | - | - | - | 2.0 | 0.50 | 300 |" in lines
+    assert "300, 310 MB" in "\n".join(lines)
     assert json.loads(lines[-1])["capacity"] == 60.0

@@ -84,7 +84,7 @@ async def test_a_stream_that_leaves_makes_room():
     await door.enter(FakeStream())
 
 
-@pytest.mark.parametrize(("lead_s", "has_room"), [(4.0, True), (0.0, False)])
+@pytest.mark.parametrize(("lead_s", "has_room"), [(4.0, True), (0.9, False), (0.0, False)])
 async def test_listeners_who_have_audio_in_hand_leave_room_for_a_short_one(lead_s: float, has_room: bool):
     door = admission()
     for _ in range(10):
