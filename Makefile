@@ -16,7 +16,7 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-training train-voice serve test test-training format bench-ttfc bench-cache bench-load bench-killed bench-import lock clean distclean
+.PHONY: help install install-training train-voice serve test test-training format bench-ttfc bench-cache bench-load bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
@@ -68,6 +68,21 @@ bench-load: $(VENV)/.stamp-dev  ## Capacity in streams, and what the scheduler i
 bench-killed: $(VENV)/.stamp-dev  ## How soon killed clients are forgotten
 	$(BIN)/python -m benchmarks.killed_clients $(ARGS)
 
+bench-ladder: $(VENV)/.stamp-training  ## Every rung from PyTorch to what streams fastest: latency, RTF, memory
+	$(BIN)/python -m benchmarks.ladder $(ARGS)
+
+bench-quality: $(VENV)/.stamp-training  ## What each rung costs in quality, against configs/quality.yaml
+	@$(PIP) install --quiet -c constraints.txt -e ".[quality]"
+	$(BIN)/python -m benchmarks.quality $(ARGS)
+
+# No GPU is needed: what this parser and builder accept, TensorRT on a GPU does.
+engines: $(VENV)/.stamp-training  ## Build TensorRT-RTX engines of every shipped network: FP32, FP16, INT8
+	rm -rf build/engines
+	$(BIN)/zhiyin voices optimize $(VOICE) --precision fp16,int8-tensorrt --into build/engines/voices
+	for precision in fp32 fp16 int8-tensorrt; do \
+		$(BIN)/zhiyin engine build $(VOICE) --voices build/engines/voices --library tensorrt_rtx \
+			--precision $$precision --cache build/engines/cache || exit 1; done
+
 bench-import: $(VENV)/.stamp-training  ## Import a voice of full width (random weights); the same times for it
 	$(BIN)/python -m benchmarks.full_width build/full_width
 	$(BIN)/python -m benchmarks.ttfc --voice build/full_width $(ARGS)
@@ -97,7 +112,7 @@ $(VENV)/bin/python:
 
 # Variables, because make would cut a literal list of extras at its commas.
 DEV_EXTRAS := cpu,dev
-TRAINING_EXTRAS := cpu,dev,training
+TRAINING_EXTRAS := cpu,dev,training,rtx
 
 # pip creates the console script from the metadata, and `-e` makes it run the sources of this folder.
 define install_extras

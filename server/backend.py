@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-from server.config import CacheConfig, ServerConfig, TextConfig
+from server.config import CacheConfig, ServerConfig, TextConfig, VoiceConfig
 from server.segment_store import open_store
 from server.voice_folders import voice_folders
+from streaming.engines.choice import MIN_SNR_DB, Choice, EnginePlan
 from streaming.errors import (
     BadRequestError,
     ConfigError,
@@ -212,11 +213,25 @@ def open_library(config: ServerConfig) -> VoiceLibrary:
             raise ConfigError(f"voice.folders: no folder {folder}")
     return VoiceLibrary(
         voice_folders(config),
-        engine=config.voice.engine,
-        precision=config.voice.precision,
+        plan=engine_plan(config.voice),
         default=config.voice.default,
         memory_limit_bytes=config.voice.memory_limit_mb * BYTES_PER_MB,
     )
+
+
+def engine_plan(voice: VoiceConfig) -> EnginePlan:
+    """Return what runs the networks, as the configuration wants it."""
+    default = Choice(voice.engine, voice.precision, voice.device)
+    networks = {
+        network: Choice(
+            chosen.engine or default.runtime,
+            chosen.precision or default.precision,
+            chosen.device or default.device,
+        )
+        for network, chosen in voice.networks.items()
+    }
+    limits = dict(MIN_SNR_DB) | {str(precision): limit for precision, limit in voice.min_snr_db.items()}
+    return EnginePlan(default, networks, voice.on_failure, limits)
 
 
 def start_backend(config: ServerConfig) -> Backend:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from server.config import unknown_environment
+from server.engine_command import add_engine
 from server.flags import add_config_flags, config_of
 from server.version import zhiyin_version
 from server.voices_cli import add_voices
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("bench", help="put load on a running server and measure it", add_help=False)
 
     add_voices(commands)
+    add_engine(commands)
     return parser
 
 

@@ -25,12 +25,16 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from streaming.engines.choice import OnFailure, Precision, Runtime
 from streaming.errors import ConfigError
+from streaming.manifest import NetworkName
 
 ENV_PREFIX = "ZHIYIN_"
 ENV_NESTING = "__"
 ENV_VOICES = "ZHIYIN_VOICES"  # adds folders of voices, separated like PATH
 ENV_OF_CLIENTS = ("ZHIYIN_URL", "ZHIYIN_TOKEN")
+
+DEVICE = r"^(cpu|cuda(:[0-9]{1,2})?)$"
 
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -40,14 +44,26 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class NetworkConfig(_Section):
+    """How one network is run; what is not said is as for the others."""
+
+    engine: Runtime | Literal[""] = ""
+    precision: Precision | Literal[""] = ""
+    device: Annotated[str, Field(pattern=f"{DEVICE}|^$")] = ""
+
+
 class VoiceConfig(_Section):
     """Where voices come from and what runs them."""
 
     embedded: bool = True
     folders: tuple[Path, ...] = ()
     default: str = ""
-    engine: Literal["onnx", "fake"] = "onnx"
-    precision: str = "fp32"
+    engine: Runtime = "onnx"
+    precision: Precision = "fp32"
+    device: Annotated[str, Field(pattern=DEVICE)] = "cpu"
+    networks: dict[NetworkName, NetworkConfig] = {}
+    on_failure: OnFailure = "refuse"
+    min_snr_db: dict[Precision, float] = {}
     preload: tuple[str, ...] = ()
     memory_limit_mb: Annotated[int, Field(ge=0)] = 4096
     load_s: PositiveSeconds = 30.0

@@ -21,7 +21,7 @@ from server.voice_folders import import_folder
 from streaming.errors import ConfigError, VoiceBundleError
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
-PRECISIONS = ("fp32", "int8")
+PRECISIONS = ("fp32", "int8-dynamic")
 
 
 def add_import(actions: Any) -> None:
@@ -85,12 +85,12 @@ def import_voice(parsed: argparse.Namespace) -> int:
     folder = parsed.into or import_folder()
     _exit_on_signals()
     try:
-        manifests = import_voices(parsed.path, folder, options, _print_progress, replace=parsed.replace)
+        manifests = import_voices(parsed.path, folder, options, print_progress, replace=parsed.replace)
     except FAILURES as error:
         raise VoiceBundleError(f"not imported: {_with_place(error, folder)}") from error
     names = [manifest.name for manifest in manifests]
     sys.stdout.write("".join(f"{folder / name}\n" for name in names))
-    _print_progress(f"imported {', '.join(names)}; a running server offers it after `zhiyin voices reload`")
+    print_progress(f"imported {', '.join(names)}; a running server offers it after `zhiyin voices reload`")
     return 0
 
 
@@ -120,7 +120,8 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _print_progress(line: str) -> None:
+def print_progress(line: str) -> None:
+    """Tell how far a long command is, where it does not mix with its output."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 

@@ -1,4 +1,4 @@
-"""`zhiyin voices`: import, list, show, verify, remove, reload.
+"""`zhiyin voices`: import, optimize, list, show, verify, remove, reload.
 
 Input   command-line arguments, an answer from the terminal
 Output  text on the terminal, an exit status
@@ -15,6 +15,7 @@ from typing import Any
 
 from server.flags import add_config_flags, config_of
 from server.import_command import add_import
+from server.optimise_command import add_optimise
 from streaming.errors import ConfigError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -27,6 +28,7 @@ def add_voices(commands: Any) -> None:
     actions = voices.add_subparsers(required=True, metavar="ACTION")
 
     add_import(actions)
+    add_optimise(actions)
 
     listing = actions.add_parser("list", help="one line per voice")
     listing.set_defaults(run=_list)

@@ -17,6 +17,7 @@ from pathlib import Path
 from server.backend import open_library
 from server.config import ServerConfig
 from server.voice_folders import EMBEDDED_VOICES, voice_folders
+from streaming.engines.choice import FILES, Choice, EnginePlan
 from streaming.errors import ConfigError, UnknownVoiceError, VoiceBundleError
 from streaming.loaded_voice import load_voice
 from streaming.manifest import VoiceManifest
@@ -76,6 +77,18 @@ def verify_voices(config: ServerConfig, names: Sequence[str]) -> Iterator[Verifi
         yield _verified(name, folders[name])
 
 
+def voice_folder(config: ServerConfig, name: str) -> Path:
+    """Return the folder of a voice.
+
+    Raises:
+        ConfigError: A configured folder does not exist.
+        UnknownVoiceError: No such voice.
+    """
+    folders = _folders(config)
+    _require(name, folders)
+    return folders[name]
+
+
 def removable_folder(config: ServerConfig, name: str) -> Path:
     """Return the folder of a voice that its user may delete.
 
@@ -83,9 +96,7 @@ def removable_folder(config: ServerConfig, name: str) -> Path:
         ConfigError: A configured folder does not exist, or the voice belongs to the project.
         UnknownVoiceError: No such voice.
     """
-    folders = _folders(config)
-    _require(name, folders)
-    folder = folders[name]
+    folder = voice_folder(config, name)
     if folder.parent.resolve() == EMBEDDED_VOICES.resolve():
         raise ConfigError(
             f"voice {name!r} ships with the project ({folder}) and is not removed; "
@@ -130,8 +141,8 @@ def _verified(name: str, folder: Path) -> Verified:
         precisions = load_manifest(folder).precisions
         if not precisions:
             return Verified(name, f"{folder}: no precision has all networks")
-        for precision in precisions:
-            load_voice(folder, "onnx", precision)
+        for precision in [name for name in precisions if name in FILES["onnx"]]:
+            load_voice(folder, EnginePlan(Choice(precision=precision)))
     except VoiceBundleError as error:
         return Verified(name, str(error))
     return Verified(name, "", precisions, time.perf_counter() - started_s)

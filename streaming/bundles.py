@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from streaming.engines.choice import EnginePlan
 from streaming.errors import VoiceBundleError
 from streaming.manifest import VoiceManifest
 from streaming.voice import MANIFEST_NAME, find_voices, load_manifest
@@ -53,10 +54,12 @@ class Bundle:
     manifest_digest: str = ""
     files: Mapping[str, FileStamp | None] = field(default_factory=dict)
 
-    def resident_bytes(self, precision: str) -> int:
+    def resident_bytes(self, plan: EnginePlan) -> int:
         """Estimate the memory that the voice takes when loaded, rather too high than too low."""
-        networks = self.manifest.networks.values() if self.manifest else ()
-        names = {files[precision] for files in networks if precision in files}
+        try:
+            names = plan.files(self.manifest) if self.manifest else set()
+        except VoiceBundleError:  # then it cannot be loaded like this
+            names = set()
         stamps = [stamp for name in names if (stamp := self.files.get(name)) is not None]
         return FRONTEND_BYTES + round(RESIDENT_PER_FILE_BYTE * sum(stamp.size_bytes for stamp in stamps))
 

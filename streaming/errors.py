@@ -12,6 +12,7 @@ StreamError
  |   |- OverloadedError          overloaded (retryable)
  |   `- IdleTimeoutError         idle_timeout
  |- VoiceBundleError             voice_bundle: a voice folder is broken or incompatible
+ |   `- EngineError              engine: this machine cannot run it as the configuration wants
  |- ConfigError                  config: the server cannot start like this
  `- SynthesisError               internal: our fault; details go to the log, not to the wire
 """
@@ -126,6 +127,12 @@ class VoiceBundleError(StreamError):
     """A voice folder is missing something, was changed, or is of an unknown version."""
 
     code = "voice_bundle"
+
+
+class EngineError(VoiceBundleError):
+    """A network cannot be run here as chosen: no such library, device or precision, or wrong results."""
+
+    code = "engine"
 
 
 class ConfigError(StreamError):

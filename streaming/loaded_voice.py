@@ -13,12 +13,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from streaming.engines.bundle import BundleEngine
+from streaming.engines.choice import REFERENCE, EnginePlan
 from streaming.engines.fake import FakeEngine, fake_manifest
-from streaming.engines.onnx import OnnxEngine
 from streaming.errors import UnspeakableTextError, VoiceBundleError
 from streaming.frontends import PhonemeSource, make_frontend
 from streaming.manifest import VoiceManifest
@@ -32,7 +32,6 @@ from streaming.voice import load_manifest, verify_files
 
 logger = logging.getLogger(__name__)
 
-EngineName = Literal["onnx", "fake"]
 WARM_UP_TEXTS = ("你好，欢迎。", "Hello, welcome.")  # long enough for two blocks: every network runs
 WARM_UP_TOKENS = 12  # where no text can be pronounced
 SILENT_FIELDS = {"description", "licence", "provenance", "quality"}  # of the manifest: they shape no sound
@@ -104,17 +103,25 @@ def fake_voice() -> LoadedVoice:
     return LoadedVoice(manifest, FakeEngine(), make_frontend(manifest))
 
 
-def load_voice(folder: Path, engine: EngineName = "onnx", precision: str = "fp32") -> LoadedVoice:
+def load_voice(folder: Path, plan: EnginePlan | None = None) -> LoadedVoice:
     """Load a bundle: check its files, load its networks, speak once. Blocking, about a second.
 
+    Networks that are not run like the reference are held against it first.
+
     Raises:
+        EngineError: A network cannot be run as the plan says.
         VoiceBundleError: The bundle is broken, changed, or lacks the precision.
     """
-    if engine == "fake":
+    plan = EnginePlan() if plan is None else plan
+    if plan.default.runtime == "fake":
         return fake_voice()
     manifest = load_manifest(folder)
     verify_files(folder, manifest)
-    voice = LoadedVoice(manifest, OnnxEngine(folder, manifest, precision), make_frontend(manifest))
+    engine, frontend = BundleEngine(folder, manifest, plan), make_frontend(manifest)
+    if any(choice != REFERENCE for choice in engine.choices.values()):
+        reference = LoadedVoice(manifest, BundleEngine(folder, manifest), frontend)
+        engine.test({call.network: call.inputs for call in reference.warm_up()})
+    voice = LoadedVoice(manifest, engine, frontend)
     calls = voice.warm_up()
     voice = replace(voice, max_rows=rows_that_pay(voice.engine, calls))
     rows = ", ".join(f"{network} {n_rows}" for network, n_rows in voice.max_rows.items())

@@ -88,9 +88,9 @@ class VoiceManifest(Strict):
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """Precisions that every network of the bundle has."""
-        first, *others = (self.networks.get(network, {}) for network in self.network_names)
-        return tuple(name for name in first if all(name in files for files in others))
+        """Precisions that one of the networks has at least, in the order of their first appearance."""
+        files = (self.networks.get(network, {}) for network in self.network_names)
+        return tuple(dict.fromkeys(name for names in files for name in names))
 
     def changed(self, **changes: object) -> Self:
         """Return a copy with other values, validated like one that is read."""

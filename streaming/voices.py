@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streaming.bundles import Bundle, scan_bundles
+from streaming.engines.choice import EnginePlan
 from streaming.engines.fake import fake_manifest
 from streaming.errors import UnknownVoiceError, VoiceBundleError
-from streaming.loaded_voice import EngineName, LoadedVoice, load_voice
+from streaming.loaded_voice import LoadedVoice, load_voice
 from streaming.manifest import VoiceManifest
 from streaming.memory import return_freed_memory
 from streaming.voice import MANIFEST_NAME
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 _FOLDERS_OF_PATH = re.compile(r"(?<![\w./])/(?:[^/\s:]+/)+")
 
-Load = Callable[[Path, EngineName, str], LoadedVoice]
+Load = Callable[[Path, EnginePlan], LoadedVoice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,7 @@ class VoiceLibrary:
         self,
         folders: Iterable[Path],
         *,
-        engine: EngineName = "onnx",
-        precision: str = "fp32",
+        plan: EnginePlan | None = None,
         default: str = "",
         memory_limit_bytes: int = 0,
         load: Load = load_voice,
@@ -76,16 +76,15 @@ class VoiceLibrary:
 
         Args:
             folders: Folders of bundles; a later one replaces voices of the same name.
-            engine: Runtime; `fake` has exactly one voice, `fake`, and reads no folder.
-            precision: Which alternative of a bundle's networks is loaded.
+            plan: What runs the networks, and how; the runtime `fake` has exactly one voice, `fake`, and reads
+                no folder.
             default: The voice that "" means; "" is the first by name.
             memory_limit_bytes: What the loaded voices may take together, by estimate; 0 is unlimited. A voice
                 that exceeds it alone is loaded all the same.
             load: How a bundle is loaded.
         """
         self._folders = tuple(folders)
-        self._engine: EngineName = engine
-        self._precision = precision
+        self._plan = EnginePlan() if plan is None else plan
         self._chosen_default = default
         self._memory_limit_bytes = memory_limit_bytes
         self._load = load
@@ -177,7 +176,7 @@ class VoiceLibrary:
         return reloaded
 
     def _scan(self) -> dict[str, Bundle]:
-        if self._engine == "fake":
+        if self._plan.default.runtime == "fake":
             manifest = fake_manifest()
             return {manifest.name: Bundle(manifest.name, Path(), manifest)}
         return scan_bundles(self._folders)
@@ -223,7 +222,7 @@ class VoiceLibrary:
     def _fly(self, entry: _Entry, flight: Future[LoadedVoice]) -> None:
         """Load a voice and give it, or the error, to everybody who waits for `flight`."""
         try:
-            voice = self._load(entry.bundle.folder, self._engine, self._precision)
+            voice = self._load(entry.bundle.folder, self._plan)
             if voice.manifest != entry.bundle.manifest:
                 path = entry.bundle.folder / MANIFEST_NAME
                 msg = f"{path}: changed since it was listed; the voices have to be reloaded"
@@ -246,7 +245,7 @@ class VoiceLibrary:
 
     def _make_room(self) -> None:
         """Drop voices, least recently used first, until the limit is kept or one is left. Under the lock."""
-        costs = {name: self._entries[name].bundle.resident_bytes(self._precision) for name in self._loaded}
+        costs = {name: self._entries[name].bundle.resident_bytes(self._plan) for name in self._loaded}
         while self._memory_limit_bytes and len(costs) > 1 and sum(costs.values()) > self._memory_limit_bytes:
             name, _ = self._loaded.popitem(last=False)
             del costs[name]

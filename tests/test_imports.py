@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "streaming.sambert_manifest": VALUES | {"streaming.manifest"},
     "streaming.piper_manifest": VALUES | {"streaming.manifest"},
     "streaming.voice": VALUES | MANIFESTS,
-    "streaming.bundles": VALUES | {"streaming.manifest", "streaming.voice"},
+    "streaming.bundles": VALUES | {"streaming.manifest", "streaming.voice", "streaming.engines.choice"},
     "streaming.synthesis": VALUES | MANIFESTS,
     "streaming.engines": VALUES | MANIFESTS | {"streaming.synthesis"},
     "streaming.scheduling": VALUES | {"streaming.synthesis"},
@@ -62,6 +62,9 @@ ALLOWED: dict[str, set[str]] = {
     # `zhiyin voices import` is training's importer under the same name; torch loads when it is used.
     "server.import_command": VALUES
     | {"server.voice_folders", "training.import_voice", "training.imported_manifest"},
+    "server.optimise_command": VALUES
+    | {"server.flags", "server.import_command", "server.voice_folders", "server.voices_command"}
+    | {"training.optimise_voice", "training.calibration_calls"},
     "clients": set(),
     "training": VALUES
     | MANIFESTS
@@ -82,10 +85,11 @@ HOMES: dict[str, set[str]] = {
     "soundfile": {"training"},
     "tqdm": {"training"},
     # Export checks each graph by itself; quantising is a part of the wheel that runs no network.
-    "onnxruntime": {"streaming.engines.onnx", "training.export", "training.piper_check", "training.quantise"},
+    "onnxruntime": {"streaming.engines.onnx", "training.export", "training.piper_check", "training.quantise"}
+    | {"training.static_quantisation", "training.half"},
     "openvino": {"streaming.engines.openvino"},
-    "tensorrt": {"streaming.engines.tensorrt"},
-    "pycuda": {"streaming.engines.tensorrt"},
+    # tensorrt and tensorrt_rtx are imported by name, in streaming.engines.tensorrt_build only.
+    "pycuda": {"streaming.engines.cuda_device"},
     "diskcache": {"streaming.scheduling.store"},
     "jieba": {"streaming.text", "training"},
     "pypinyin": {"streaming.text", "training"},

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import onnx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from streaming.engines.onnx import OnnxEngine
+from streaming.engines.bundle import BundleEngine
 from streaming.frontends import make_frontend
 from streaming.manifest import NetworkName
 from streaming.piper_manifest import PiperManifest
@@ -125,8 +125,8 @@ def import_piper(
     whole = original.SerializeToString()  # cutting changes the model
     graphs = _cut(original, source)
     progress(_cut_described(graphs))
-    if "int8" in options.precisions:
-        progress("int8 is left out: most of a Piper voice are convolutions, which it slows down")
+    if "int8-dynamic" in options.precisions:
+        progress("int8-dynamic is left out: most of a Piper voice are convolutions, which it slows down")
     manifest = _manifest(folder.name, source, config, graphs, options)
     make_frontend(manifest)  # a language that espeak-ng lacks is to be known now, not when the voice loads
     networks, checksums = _written(graphs, folder)
@@ -235,7 +235,7 @@ def _provenance(source: PiperSource, config: _Config) -> dict[str, str]:
 
 def _checked(whole: bytes, manifest: PiperManifest, folder: Path, progress: Progress) -> dict[str, float]:
     """Speak with the bundle; return the figures for the manifest."""
-    check = check_piper(whole, manifest, OnnxEngine(folder, manifest))
+    check = check_piper(whole, manifest, BundleEngine(folder, manifest))
     progress(
         f"speaks: largest deviation from the original {check.original:.1e}, "
         f"of blocks from the whole {check.blocks:.1e}; "

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from streaming.engines.onnx import OnnxEngine
+from streaming.engines.bundle import BundleEngine
+from streaming.engines.choice import Choice, EnginePlan
 from streaming.manifest import NetworkName
 from streaming.sambert_manifest import SambertManifest
 from streaming.voice import MANIFEST_NAME, dump_manifest, file_sha256
@@ -26,6 +27,7 @@ from training.self_check import FORCED_FRAMES, Original, SelfCheck, refuse_devia
 from training.sources import VoiceSource
 from training.untrusted import CheckpointError
 
+INT8 = "int8-dynamic"
 MAX_LISTED = 5  # problems in a message
 
 Networks = dict[NetworkName, dict[str, str]]  # network to precision to file, as in a manifest
@@ -46,7 +48,7 @@ def import_sambert(
     original = Original(acoustic, generator, filled_pauses(source, acoustic, options))
     draft = _draft(folder.name, source, original, options)
     networks = _exported(_graphs(original, draft), draft, folder, progress)
-    if "int8" in options.precisions:
+    if INT8 in options.precisions:
         _add_int8(networks, folder, progress)
     checksums = {path.name: file_sha256(path) for path in sorted(folder.glob("*.onnx"))}
     manifest = draft.changed(networks=networks, sha256=checksums)
@@ -89,13 +91,12 @@ def _exported(
 
 
 def _add_int8(networks: Networks, folder: Path, progress: Progress) -> None:
-    """Add the precision `int8`; networks that would only lose by it stay in fp32."""
-    for name, files in networks.items():
-        files["int8"] = files["fp32"]
-        if name in QUANTISED:
-            files["int8"] = f"{name}.int8.onnx"
-            quantise_dynamically(folder / files["fp32"], folder / files["int8"])
-            progress(f"{name} quantised, {(folder / files['int8']).stat().st_size / 1e6:.1f} MB")
+    """Add the precision `int8-dynamic` to the networks that gain by it."""
+    for name in QUANTISED:
+        files = networks[name]
+        files[INT8] = f"{name}.{INT8}.onnx"
+        quantise_dynamically(folder / files["fp32"], folder / files[INT8])
+        progress(f"{name} quantised, {(folder / files[INT8]).stat().st_size / 1e6:.1f} MB")
 
 
 def _checked(
@@ -107,7 +108,9 @@ def _checked(
     """
     quality: dict[str, float] = {}
     for precision in manifest.precisions:
-        check = self_check(original, manifest, OnnxEngine(folder, manifest, precision))
+        check = self_check(
+            original, manifest, BundleEngine(folder, manifest, EnginePlan(Choice(precision=precision)))
+        )
         progress(f"{precision} {_described(check)}")
         if precision == "fp32":
             refuse_deviation(check)

@@ -1,88 +1,82 @@
-"""ONNX Runtime on the CPU: one session per network, shared by all threads.
+"""ONNX Runtime: one session per network, shared by all threads.
 
-Input   a voice bundle
-Output  OnnxEngine
-State   the loaded sessions; none per stream
-Sessions run on the calling thread (`intra_op_num_threads=1`): a second thread inside one session
+Input   a network's file, a Choice
+Output  OnnxNetwork
+State   the session; none per stream
+On the CPU sessions run on the calling thread (`intra_op_num_threads=1`): a second thread inside one session
 does not make a stream faster, while one worker thread per core scales linearly. `run` releases the
 interpreter lock.
+
+The runtime falls back to the CPU without an error when a GPU or a library of it is missing. So the provider
+that a session really has is compared with the one that was asked for.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from streaming.errors import SynthesisError, VoiceBundleError
-from streaming.manifest import VoiceManifest
-from streaming.synthesis.engine import Array, NetworkName
+from streaming.engines.choice import Choice
+from streaming.engines.network import OUTPUT_SUFFIX
+from streaming.errors import EngineError, VoiceBundleError
+from streaming.synthesis.engine import Array
 
-logger = logging.getLogger(__name__)
-
-PROVIDER = "CPUExecutionProvider"
-OUTPUT_SUFFIX = "_out"  # ONNX names are unique: an output named like an input carries this in the file
 INPUT_DTYPES = {"tensor(float)": np.dtype(np.float32), "tensor(int64)": np.dtype(np.int64)}
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
-class OnnxEngine:
-    """Runs the networks of one voice bundle. Thread-safe."""
+class OnnxNetwork:
+    """One network. Thread-safe."""
 
-    def __init__(self, folder: Path, manifest: VoiceManifest, precision: str = "fp32") -> None:
-        """Load every network of the bundle; the files' checksums are the caller's matter.
-
-        Raises:
-            VoiceBundleError: A network is missing in this precision, cannot be loaded, or is not
-                of this project's contract.
-        """
-        self._name = f"onnx-cpu-{precision}"
-        self._sessions = {
-            network: _load_session(folder / manifest.network_file(network, precision))
-            for network in manifest.network_names
-        }
-        self._output_names = {
-            network: [output.name.removesuffix(OUTPUT_SUFFIX) for output in session.get_outputs()]
-            for network, session in self._sessions.items()
-        }
-        logger.info("voice %s: %d networks loaded, %s", manifest.name, len(self._sessions), self._name)
-
-    @property
-    def name(self) -> str:
-        """Runtime, device and precision: `onnx-cpu-fp32`."""
-        return self._name
-
-    def run(self, network: NetworkName, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run one network; inputs that the graph does not have are an error of ours.
+    def __init__(self, path: Path, choice: Choice) -> None:
+        """Load the file.
 
         Raises:
-            SynthesisError: ONNX Runtime failed; the cause is chained.
+            EngineError: The device is not to be had.
+            VoiceBundleError: The file cannot be loaded or is not of this project's contract.
         """
-        try:
-            outputs = self._sessions[network].run(None, dict(inputs))
-        except Exception as error:  # onnxruntime raises classes of its own with no common base
-            msg = f"{network} failed in {self._name}: {error}"
-            raise SynthesisError(msg) from error
-        return dict(zip(self._output_names[network], outputs, strict=True))
+        self._session = _load_session(path, choice.device)
+        self._names = [output.name.removesuffix(OUTPUT_SUFFIX) for output in self._session.get_outputs()]
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the network; inputs that the graph does not have are an error."""
+        return dict(zip(self._names, self._session.run(None, dict(inputs)), strict=True))
 
 
-def _load_session(path: Path) -> onnxruntime.InferenceSession:
+def open_network(path: Path, choice: Choice) -> OnnxNetwork:
+    """See `network.open_network`."""
+    return OnnxNetwork(path, choice)
+
+
+def _load_session(path: Path, device: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3  # errors only: warnings are about graph clean-up
+    kind, _, number = device.partition(":")
+    provider = PROVIDERS[kind]
+    if provider not in onnxruntime.get_available_providers():
+        raise EngineError(
+            f"device {device}: this onnxruntime has {', '.join(onnxruntime.get_available_providers())}; "
+            f"needed is {provider} (pip install 'zhiyin[gpu]' in an environment without the cpu extra)"
+        )
+    wanted: list[Any] = [(provider, {"device_id": number or "0"})] if kind != "cpu" else [provider]
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
-    except Exception as error:  # as above
+        session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
+    except Exception as error:  # onnxruntime raises classes of its own with no common base
         msg = f"{path}: {error}"
         raise VoiceBundleError(msg) from error
-    if session.get_providers() != [PROVIDER]:
-        msg = f"{path}: runs on {session.get_providers()}, asked for {PROVIDER}"
-        raise VoiceBundleError(msg)
+    if session.get_providers()[0] != provider:
+        raise EngineError(
+            f"{path.name} would run on {session.get_providers()[0]}, asked for {provider}: "
+            f"is the GPU's driver there?"
+        )
     for node in session.get_inputs():
         if node.type not in INPUT_DTYPES:
             msg = f"{path}: input {node.name!r} is {node.type}; allowed are {', '.join(INPUT_DTYPES)}"

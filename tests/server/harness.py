@@ -24,6 +24,7 @@ from server.config import CacheConfig, LimitConfig, ServerConfig, WorkerConfig
 from server.native import NativeEndpoint
 from server.segment_store import open_store
 from server.serving import shut_down
+from streaming.engines.choice import Choice, EnginePlan
 from streaming.engines.fake import FakeEngine
 from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.scheduler import Scheduler
@@ -31,6 +32,7 @@ from streaming.synthesis.engine import NetworkName
 from streaming.voices import VoiceLibrary
 from tests.streaming.doubles import fake_voice
 
+FAKE = EnginePlan(Choice("fake"))
 SUBPROTOCOLS = ("tts.v1.json", "tts.v1.msgpack")
 LONG_TEXT = "今天天气很好我们去公园散步吧。" * 40  # minutes of speech
 Message = dict[str, Any]
@@ -38,7 +40,7 @@ Message = dict[str, Any]
 
 def one_voice(voice: LoadedVoice) -> VoiceLibrary:
     """The fake voice on an engine that the test holds in its hand, loaded."""
-    library = VoiceLibrary((), engine="fake", load=lambda folder, engine, precision: voice)
+    library = VoiceLibrary((), plan=FAKE, load=lambda folder, plan: voice)
     library.get()
     return library
 

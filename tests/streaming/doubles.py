@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from streaming.engines.choice import EnginePlan
 from streaming.engines.fake import FakeEngine, fake_manifest
 from streaming.errors import UnspeakableTextError
 from streaming.events import AudioReady, Event
@@ -66,7 +67,7 @@ def write_bundle(parent: Path, name: str, **fields: object) -> Path:
     return folder
 
 
-def load_fake(folder: Path, engine: str = "onnx", precision: str = "fp32") -> LoadedVoice:
+def load_fake(folder: Path, plan: EnginePlan | None = None) -> LoadedVoice:
     return LoadedVoice(load_manifest(folder), FakeEngine(), CharFrontend())
 
 
@@ -80,7 +81,7 @@ class GatedLoad:
     error: Exception | None = None
     loads: list[str] = field(default_factory=list)
 
-    def __call__(self, folder: Path, engine: str, precision: str) -> LoadedVoice:
+    def __call__(self, folder: Path, plan: EnginePlan) -> LoadedVoice:
         self.loads.append(folder.name)
         if folder.name == self.gated:
             self.reached.set()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from streaming.bundles import FRONTEND_BYTES, RESIDENT_PER_FILE_BYTE, scan_bundles
+from streaming.engines.choice import Choice, EnginePlan
 from streaming.voice import MANIFEST_NAME
 from tests.streaming.doubles import VOICES, write_bundle
 
@@ -77,7 +78,7 @@ def test_memory_is_estimated_from_the_networks_of_the_precision_alone(tmp_path: 
     (folder / "MODEL_CARD.md").write_text("x" * 1000)
     bundle = scan_bundles([tmp_path])["tiny_16k"]
     size_bytes = sum(path.stat().st_size for path in folder.glob("*.fp32.onnx"))
-    assert bundle.resident_bytes("fp32") == FRONTEND_BYTES + round(RESIDENT_PER_FILE_BYTE * size_bytes)
-    assert bundle.resident_bytes("int8") == FRONTEND_BYTES
+    assert bundle.resident_bytes(EnginePlan()) == FRONTEND_BYTES + round(RESIDENT_PER_FILE_BYTE * size_bytes)
+    assert bundle.resident_bytes(EnginePlan(Choice(precision="fp16"))) == FRONTEND_BYTES
     write_bundle(tmp_path, "empty")
-    assert scan_bundles([tmp_path])["empty"].resident_bytes("fp32") == FRONTEND_BYTES
+    assert scan_bundles([tmp_path])["empty"].resident_bytes(EnginePlan()) == FRONTEND_BYTES

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streaming.engines.bundle import BundleEngine
+from streaming.engines.choice import Choice, EnginePlan
 from streaming.engines.fake import FakeEngine, fake_manifest
-from streaming.engines.onnx import OnnxEngine
 from streaming.errors import VoiceBundleError
 from streaming.frontends import MuteFrontend
 from streaming.loaded_voice import WARM_UP_TOKENS, LoadedVoice, load_voice
@@ -54,7 +55,7 @@ def test_a_bundle_whose_networks_disagree_with_its_manifest_cannot_speak():
     manifest = as_sambert(load_manifest(folder))
     wrong = manifest.model_copy(update={"vocoder": manifest.vocoder.model_copy(update={"state_size": 7})})
     with pytest.raises(VoiceBundleError, match="cannot speak"):
-        LoadedVoice(wrong, OnnxEngine(folder, manifest), CharFrontend()).warm_up()
+        LoadedVoice(wrong, BundleEngine(folder, manifest), CharFrontend()).warm_up()
 
 
 def content(engine: FakeEngine | None = None, **fields: object) -> str:
@@ -88,5 +89,5 @@ def test_a_bundle_is_loaded_with_its_own_networks():
 
 
 def test_a_precision_that_the_bundle_lacks_is_refused(tmp_path: Path):
-    with pytest.raises(VoiceBundleError, match="precision 'int8'; known: fp32"):
-        load_voice(VOICES / "tiny_16k", precision="int8")
+    with pytest.raises(VoiceBundleError, match="precision 'fp16'; known: fp32"):
+        load_voice(VOICES / "tiny_16k", EnginePlan(Choice(precision="fp16")))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 import pytest
 
+from streaming.engines.bundle import BundleEngine
 from streaming.engines.fake import FakeEngine, fake_manifest
-from streaming.engines.onnx import OnnxEngine
 from streaming.errors import SynthesisError, UnknownVoiceError, UnspeakableTextError
 from streaming.events import AudioReady, Event, Finished, SegmentStarted, TextPolicy, WordsTimed
 from streaming.loaded_voice import LoadedVoice
@@ -44,7 +44,7 @@ def cache() -> SegmentCache:
 def onnx_voice() -> LoadedVoice:
     folder = VOICES / "tiny_16k"
     manifest = load_manifest(folder)
-    return LoadedVoice(manifest, OnnxEngine(folder, manifest), CharFrontend())
+    return LoadedVoice(manifest, BundleEngine(folder, manifest), CharFrontend())
 
 
 @pytest.fixture(params=["fake", "onnx"])

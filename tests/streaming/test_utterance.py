@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from streaming.engines.bundle import BundleEngine
 from streaming.engines.fake import FakeEngine
-from streaming.engines.onnx import OnnxEngine
 from streaming.errors import (
     OverloadedError,
     SynthesisError,
@@ -65,7 +65,7 @@ def pool() -> Iterator[Scheduler]:
 def onnx_voice() -> LoadedVoice:
     folder = VOICES / "tiny_16k"
     manifest = load_manifest(folder)
-    return LoadedVoice(manifest, OnnxEngine(folder, manifest), CharFrontend())
+    return LoadedVoice(manifest, BundleEngine(folder, manifest), CharFrontend())
 
 
 @pytest.fixture(params=["fake", "onnx"])

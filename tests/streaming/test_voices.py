@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from streaming.bundles import FRONTEND_BYTES
+from streaming.engines.choice import Choice, EnginePlan
 from streaming.engines.fake import FakeEngine, fake_manifest
 from streaming.errors import UnknownVoiceError, VoiceBundleError
 from streaming.frontends import symbol_tables
@@ -87,7 +88,7 @@ def test_sizes_that_disagree_with_the_graphs_are_found_when_loading(folder: Path
 
 
 def test_the_fake_engine_has_one_voice_and_reads_no_folder():
-    library = VoiceLibrary([Path("does-not-exist")], engine="fake")
+    library = VoiceLibrary([Path("does-not-exist")], plan=EnginePlan(Choice("fake")))
     assert library.names == ("fake",)
     assert library.get().engine.name == "fake-cpu-fp32"
 

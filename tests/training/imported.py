@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streaming.engines.onnx import OnnxEngine
+from streaming.engines.bundle import BundleEngine
 from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.acoustic import AcousticStream
 from streaming.synthesis.excitation import NsfExcitation, Pitch, harmonic_phase, nsf_excitation
@@ -39,7 +39,7 @@ def style_of(manifest: SambertManifest, expected: Numbers) -> Style:
     return Style(speaker=manifest.speakers[expected["speaker"][0, 0]], emotion=emotion)
 
 
-def streamed_mel(engine: OnnxEngine, manifest: SambertManifest, expected: Numbers) -> FloatArray:
+def streamed_mel(engine: BundleEngine, manifest: SambertManifest, expected: Numbers) -> FloatArray:
     """Feature frames [T, F], block by block on the voice's grid; checks T and the band width on the way."""
     stream = AcousticStream(manifest, phonemes_of(expected), style_of(manifest, expected))
     plan = run_steps(engine, stream.encode())
@@ -50,7 +50,7 @@ def streamed_mel(engine: OnnxEngine, manifest: SambertManifest, expected: Number
     return np.concatenate([run_steps(engine, stream.frames(grid.block(index))).frames for index in blocks])
 
 
-def streamed_audio(engine: OnnxEngine, manifest: SambertManifest, mel: FloatArray) -> FloatArray:
+def streamed_audio(engine: BundleEngine, manifest: SambertManifest, mel: FloatArray) -> FloatArray:
     """Samples of given frames, block by block on the voice's grid."""
     stream = VocoderStream(manifest, Style(), mel.shape[0])
     stream.push(MelChunk(mel, 0))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from streaming.engines.onnx import OnnxEngine
+from streaming.engines.bundle import BundleEngine
 from streaming.sambert_manifest import as_sambert
 from streaming.synthesis.excitation import HarmonicNoiseExcitation, Pitch
 from streaming.voice import load_manifest
@@ -24,7 +24,7 @@ from training.nets.source import harmonic_noise_excitation
 
 def test_the_committed_test_voice_speaks_like_the_original():
     manifest = as_sambert(load_manifest(VOICES / "tiny_16k"))
-    engine, expected = OnnxEngine(VOICES / "tiny_16k", manifest), reference("tiny_16k", "e1")
+    engine, expected = BundleEngine(VOICES / "tiny_16k", manifest), reference("tiny_16k", "e1")
     np.testing.assert_allclose(
         streamed_mel(engine, manifest, expected), expected["postnet_outputs"], atol=2e-5
     )

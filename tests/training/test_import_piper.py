@@ -142,10 +142,10 @@ def test_a_decoder_that_needs_the_whole_is_left_whole(tmp_path: Path) -> None:
 
 
 def test_options_of_the_user_go_before_the_published(published: Path, tmp_path: Path) -> None:
-    options = ImportOptions(licence="CC0", language="en-GB", precisions=("fp32", "int8"))
+    options = ImportOptions(licence="CC0", language="en-GB", precisions=("fp32", "int8-dynamic"))
     manifest, progress = imported(published, tmp_path / "mine", options)
     assert (manifest.licence, manifest.languages, manifest.precisions) == ("CC0", ("en-GB",), ("fp32",))
-    assert any("int8 is left out" in line for line in progress)
+    assert any("int8-dynamic is left out" in line for line in progress)
     with pytest.raises(CheckpointError, match="a Piper voice has none"):
         imported(published, tmp_path / "merry", ImportOptions(emotions=("happy",)))
 

@@ -15,7 +15,8 @@ import torch
 from server.cli import main
 from server.config import ServerConfig
 from streaming.audio.pcm import float_to_s16le
-from streaming.engines.onnx import OnnxEngine
+from streaming.engines.bundle import BundleEngine
+from streaming.engines.choice import Choice, EnginePlan
 from streaming.errors import UnspeakableTextError
 from streaming.loaded_voice import LoadedVoice, load_voice
 from streaming.sambert_manifest import SambertManifest, as_sambert
@@ -68,9 +69,9 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=PARITY_VOICES)
-def bundle(request: pytest.FixtureRequest, voices: Path) -> tuple[OnnxEngine, SambertManifest]:
+def bundle(request: pytest.FixtureRequest, voices: Path) -> tuple[BundleEngine, SambertManifest]:
     manifest = as_sambert(load_manifest(voices / request.param))
-    return OnnxEngine(voices / request.param, manifest), manifest
+    return BundleEngine(voices / request.param, manifest), manifest
 
 
 def speak(voice: LoadedVoice, text: str, style: Style | None = None) -> FloatArray:
@@ -80,7 +81,7 @@ def speak(voice: LoadedVoice, text: str, style: Style | None = None) -> FloatArr
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_streamed_mel_equals_the_original(bundle: tuple[OnnxEngine, SambertManifest], sentence: str):
+def test_streamed_mel_equals_the_original(bundle: tuple[BundleEngine, SambertManifest], sentence: str):
     engine, manifest = bundle
     expected = reference(manifest.name, sentence)
     mel = streamed_mel(engine, manifest, expected)
@@ -89,7 +90,7 @@ def test_streamed_mel_equals_the_original(bundle: tuple[OnnxEngine, SambertManif
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_streamed_audio_equals_the_original(
-    bundle: tuple[OnnxEngine, SambertManifest], sentence: str, monkeypatch: pytest.MonkeyPatch
+    bundle: tuple[BundleEngine, SambertManifest], sentence: str, monkeypatch: pytest.MonkeyPatch
 ):
     engine, manifest = bundle
     expected = reference(manifest.name, sentence)
@@ -101,7 +102,7 @@ def test_streamed_audio_equals_the_original(
     np.testing.assert_allclose(audio, expected["audio"], atol=AUDIO_TOLERANCE, rtol=0)
 
 
-def test_interleaved_streams_equal_the_offline_run_bit_for_bit(bundle: tuple[OnnxEngine, SambertManifest]):
+def test_interleaved_streams_equal_the_offline_run_bit_for_bit(bundle: tuple[BundleEngine, SambertManifest]):
     engine, manifest = bundle
     numbers = [reference(manifest.name, sentence) for sentence in SENTENCES]
     offline, streams = (
@@ -130,12 +131,12 @@ def test_an_imported_voice_speaks_text(voices: Path, name: str):
 
 def test_int8_is_another_precision_of_the_same_voice(tmp_path: Path):
     folder = write_voice(tmp_path / "mine", audio=AUDIO)
-    manifest = imported(folder, tmp_path, precisions=("fp32", "int8")).manifest
-    assert manifest.precisions == ("fp32", "int8")
-    assert manifest.network_file("decoder", "int8") != manifest.network_file("decoder", "fp32")
-    assert manifest.network_file("vocoder", "int8") == manifest.network_file("vocoder", "fp32")
+    manifest = imported(folder, tmp_path, precisions=("fp32", "int8-dynamic")).manifest
+    assert manifest.precisions == ("fp32", "int8-dynamic")
+    assert manifest.network_file("decoder", "int8-dynamic") != manifest.network_file("decoder", "fp32")
+    assert set(manifest.networks["vocoder"]) == {"fp32"}
     exact, quantised = (
-        speak(load_voice(tmp_path / "voices" / "mine", precision=precision), "你好。")
+        speak(load_voice(tmp_path / "voices" / "mine", EnginePlan(Choice(precision=precision))), "你好。")
         for precision in manifest.precisions
     )
     assert not np.array_equal(exact, quantised)

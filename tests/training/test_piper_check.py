@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streaming.engines.onnx import OnnxEngine
+from streaming.engines.bundle import BundleEngine
 from streaming.piper_manifest import PiperManifest
 from streaming.synthesis.engine import Array, NetworkName
 from streaming.voice import load_manifest
@@ -23,7 +23,7 @@ class Meddler:
 
     name = "meddler"
 
-    def __init__(self, engine: OnnxEngine, louder: float = 1.0, n_frames: int | None = None) -> None:
+    def __init__(self, engine: BundleEngine, louder: float = 1.0, n_frames: int | None = None) -> None:
         self._engine, self._louder, self._n_frames = engine, louder, n_frames
 
     def run(self, network: NetworkName, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -34,7 +34,7 @@ class Meddler:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, PiperManifest, OnnxEngine]:
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, PiperManifest, BundleEngine]:
     """The original of a voice, and what was made of it."""
     folder = tmp_path_factory.mktemp("check")
     network = write_voice(folder / "published")
@@ -42,24 +42,24 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, PiperManife
     import_piper(find_piper(network)[0], folder / "made", ImportOptions(), str)
     manifest = load_manifest(folder / "made")
     assert isinstance(manifest, PiperManifest)
-    return network.read_bytes(), manifest, OnnxEngine(folder / "made", manifest)
+    return network.read_bytes(), manifest, BundleEngine(folder / "made", manifest)
 
 
-def test_every_phoneme_is_said_once(bundle: tuple[bytes, PiperManifest, OnnxEngine]) -> None:
+def test_every_phoneme_is_said_once(bundle: tuple[bytes, PiperManifest, BundleEngine]) -> None:
     ids = every_phoneme(bundle[1]).ids[:, 0].tolist()
     assert ids[:2] == [PHONEMES.index("^"), PHONEMES.index("_")]
     assert ids[-1] == PHONEMES.index("$")
     assert set(ids) == set(range(len(PHONEMES)))
 
 
-def test_a_sound_cut_passes(bundle: tuple[bytes, PiperManifest, OnnxEngine]) -> None:
+def test_a_sound_cut_passes(bundle: tuple[bytes, PiperManifest, BundleEngine]) -> None:
     check = check_piper(*bundle)
     refuse_deviation(check)
     assert check.rtf > 0
 
 
 @pytest.mark.parametrize("louder", [1.01, np.nan])
-def test_other_samples_are_refused(bundle: tuple[bytes, PiperManifest, OnnxEngine], louder: float) -> None:
+def test_other_samples_are_refused(bundle: tuple[bytes, PiperManifest, BundleEngine], louder: float) -> None:
     original, manifest, engine = bundle
     check = check_piper(original, manifest, Meddler(engine, louder))
     with pytest.raises(SelfCheckError, match="the cut networks are off by"):
@@ -68,14 +68,14 @@ def test_other_samples_are_refused(bundle: tuple[bytes, PiperManifest, OnnxEngin
         refuse_deviation(replace(check, original=0.0, blocks=float("nan")))
 
 
-def test_another_length_is_refused(bundle: tuple[bytes, PiperManifest, OnnxEngine]) -> None:
+def test_another_length_is_refused(bundle: tuple[bytes, PiperManifest, BundleEngine]) -> None:
     original, manifest, engine = bundle
     with pytest.raises(SelfCheckError, match=r"make 24 samples, the original \d+"):
         check_piper(original, manifest, Meddler(engine, n_frames=2))
 
 
 def test_a_voice_without_a_sample_is_refused(
-    bundle: tuple[bytes, PiperManifest, OnnxEngine], monkeypatch: pytest.MonkeyPatch
+    bundle: tuple[bytes, PiperManifest, BundleEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, manifest, engine = bundle
     monkeypatch.setattr(piper_check, "_run", lambda session, inputs: np.zeros(0, np.float32))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streaming.engines.onnx import OnnxEngine
+from streaming.engines.bundle import BundleEngine
 from streaming.sambert_manifest import SambertManifest, as_sambert
 from streaming.synthesis.engine import Array, NetworkName
 from streaming.voice import load_manifest
@@ -40,7 +40,7 @@ def original() -> Original:
     return Original(load_acoustic(source), load_vocoder(source))
 
 
-class Spoilt(OnnxEngine):
+class Spoilt(BundleEngine):
     """Adds something to one output of one network."""
 
     network: NetworkName
@@ -61,7 +61,7 @@ def spoilt(manifest: SambertManifest, network: NetworkName, output: str, offset:
 
 
 def test_a_good_export_passes(original: Original, manifest: SambertManifest):
-    check = self_check(original, manifest, OnnxEngine(VOICES / "tiny_16k", manifest))
+    check = self_check(original, manifest, BundleEngine(VOICES / "tiny_16k", manifest))
     refuse_deviation(check)
     assert not check.is_paced
     assert check.n_sentences >= 3

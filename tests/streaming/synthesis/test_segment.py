@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from streaming.engines.bundle import BundleEngine
 from streaming.engines.fake import FakeEngine, fake_manifest
-from streaming.engines.onnx import OnnxEngine
 from streaming.errors import BadRequestError, SynthesisError, UnknownVoiceError
 from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.engine import Array, Engine, NetworkName
@@ -38,7 +38,7 @@ TOKENS = [
 def onnx() -> Voice:
     folder = VOICES / "tiny_16k"
     manifest = load_manifest(folder)
-    return OnnxEngine(folder, manifest), manifest
+    return BundleEngine(folder, manifest), manifest
 
 
 @pytest.fixture(params=["fake", "onnx"])

@@ -1,0 +1,48 @@
+"""One network on one runtime.
+
+Input   a file of a bundle, a Choice
+Output  Network: a function of inputs by name
+State   none; a network is loaded once and called from any number of threads
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from streaming.engines.choice import Choice
+from streaming.errors import EngineError
+from streaming.synthesis.engine import Array
+
+OUTPUT_SUFFIX = "_out"  # ONNX names are unique: an output named like an input carries this in the file
+
+MODULES = {"onnx": "streaming.engines.onnx", "openvino": "streaming.engines.openvino"}
+EXTRAS = {"onnx": "cpu", "openvino": "openvino"}
+
+
+class Network(Protocol):
+    """A loaded network. Thread-safe."""
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run it: outputs by name as in the engine contract. Blocking; raises whatever the runtime raises."""
+        ...
+
+
+def open_network(path: Path, choice: Choice) -> Network:
+    """Load a network. Blocking; libraries are imported when they are first chosen.
+
+    Raises:
+        EngineError: The library is not installed, or this machine cannot do what was chosen.
+        VoiceBundleError: The file is not a network of this project's contract.
+    """
+    try:
+        module = importlib.import_module(MODULES[choice.runtime])
+    except ModuleNotFoundError as error:
+        extra = EXTRAS[choice.runtime]
+        raise EngineError(
+            f"{choice.runtime}: {error.name} is not installed; pip install 'zhiyin[{extra}]'"
+        ) from None
+    network: Network = module.open_network(path, choice)
+    return network
