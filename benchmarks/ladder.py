@@ -32,6 +32,7 @@ import numpy as np
 from benchmarks.machine import describe_machine
 from benchmarks.rungs import FP32, possible_rungs, with_precisions
 from benchmarks.sentences import sentence, warmed_up
+from benchmarks.sgemm import measure_efficiency
 from benchmarks.ttfc import BenchedVoice, choose_voice, load_whole_pipeline, require_torch
 from streaming.engines.bundle import BundleEngine
 from streaming.engines.choice import EnginePlan
@@ -190,6 +191,44 @@ def model_mb(folder: Path, plan: EnginePlan) -> float:
     return sum((folder / file).stat().st_size for file in plan.files(load_manifest(folder))) / BYTES_PER_MB
 
 
+def efficiency(folder: Path, manifest: SambertManifest) -> Figures:
+    """Return how close the fp32 vocoder comes to the processor's matrix products."""
+    from training.calibration_calls import record_calls
+
+    calls = record_calls(folder, manifest, (sentence(60, 0),))["vocoder"]
+    largest = max(calls, key=lambda call: call["mel"].shape[1])
+    measured = measure_efficiency(folder / manifest.network_file("vocoder", "fp32"), largest)
+    return {
+        "vocoder_gflops": round(measured.vocoder_gflops, 1),
+        "sgemm_gflops": round(measured.sgemm_gflops, 1),
+        "share": round(measured.share, 3),
+    }
+
+
+def draw(rows: list[Figures], path: Path, title: str) -> None:
+    """Draw latency and TTFC of every rung that was climbed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    climbed = [row for row in rows if "reason" not in row][::-1]
+    positions = np.arange(len(climbed))
+    figure, axes = pyplot.subplots(figsize=(9, 0.5 * len(climbed) + 1.5), layout="constrained")
+    for shift, name, label in (
+        (0.2, "latency_p50_ms", "whole sentence"),
+        (-0.2, "ttfc_p50_ms", "first chunk"),
+    ):
+        bars = axes.barh(positions + shift, [row[name] for row in climbed], 0.38, label=label)
+        axes.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
+    axes.set_yticks(positions, [row["name"] for row in climbed])
+    axes.set_xscale("log")
+    axes.set_xlabel("ms, median")
+    axes.set_title(title)
+    axes.legend(loc="lower right")
+    figure.savefig(path, dpi=110)
+
+
 def report(rows: list[Figures], head: list[str], result: Mapping[str, Any]) -> str:
     """Lay out the head, the table and the closing JSON line."""
     titles = "rung | latency p50 ms | TTFC p50 ms | RTF | × PyTorch | sentences/s | memory MB | models MB"
@@ -220,6 +259,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--voice", type=Path, metavar="CHECKPOINT", help="(default: the shipped voice)")
     parser.add_argument("--phones", type=int, default=60, choices=(20, 60, 150))
     parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the rungs")
     parser.add_argument("--memory-of", metavar="RUNG", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -240,17 +280,23 @@ def main(arguments: list[str] | None = None) -> None:
             if rung.plan is not None and rung.speak is not None and rung.name.startswith("streaming"):
                 row["memory_mb"] = memory_mb(folder, rung.name.removeprefix("streaming, "))
                 row["model_mb"] = round(model_mb(folder, rung.plan), 1)
+        speed = efficiency(folder, manifest)
     versions = " ".join(f"{name} {version}" for name, version in machine.versions.items())
     head = [
         f"machine   {machine.cpu}, {machine.cores} cores, load {machine.load}, {machine.system}",
         f"software  python {machine.python}, {versions}, commit {machine.commit or 'unknown'}",
         f"command   {command}",
         f"voice     {manifest.name}, {options.repetitions} sentences of {options.phones} phones",
+        f"vocoder   fp32: {speed['vocoder_gflops']} GFLOPS of the {speed['sgemm_gflops']} that large matrix"
+        f" products reach on one core: {speed['share']:.0%}",
     ]
+    if options.plot:
+        draw(rows, options.plot, f"{manifest.name}, sentences of {options.phones} phones, {machine.cpu}")
     result = {
         "benchmark": "ladder",
         "rows": rows,
         "voice": manifest.name,
+        "vocoder": speed,
         **asdict(machine),
         "command": command,
     }

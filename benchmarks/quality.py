@@ -13,6 +13,9 @@ error_rate         phone and tone errors that the recogniser hears, and of fp32;
 For snr_db and pesq_wb the rung speaks with the durations of fp32, since samples are compared; for all others
 with its own.
 
+The first row is a control: fp32 with another seed of its noise, which nobody would call worse. It tells what
+the measures make of nothing.
+
 The limits are those of configs/quality.yaml; a measure that could not be taken is not passed. The last line
 printed is one JSON object with every figure. Run with `make bench-quality`, or `python -m benchmarks.quality
 --help`.
@@ -26,7 +29,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +51,7 @@ from streaming.synthesis.segment import SegmentSynthesis
 from streaming.types import FloatArray, IntArray, Phonemes, Style
 from streaming.voice import load_manifest
 
+CONTROL = "fp32, other noise"
 LIMITS = ROOT / "configs" / "quality.yaml"
 SEAM_S = 0.002
 UPPER = (
@@ -204,17 +208,20 @@ def run(folder: Path, options: argparse.Namespace) -> list[Figures]:
     emotions = list(manifest.emotions)
     styles = [Style(emotion=emotions[number % len(emotions)]) for number in range(options.sentences)]
 
-    def all_of(engine: Engine) -> list[Spoken]:
+    def all_of(engine: Engine, styles: Sequence[Style] = styles) -> list[Spoken]:
         return [speak(engine, manifest, one, style) for one, style in zip(phonemes, styles, strict=True)]
 
     fp32 = BundleEngine(folder, manifest)
     reference = all_of(fp32)
     count = recogniser_of(options.recogniser, phonemes) if options.recogniser else None
     base = count(reference) if count else None
-    rows: list[Figures] = []
-    for name, plan in possible_rungs(folder).items():
+    other = all_of(fp32, [replace(style, seed=style.seed + 1) for style in styles])
+    rows: list[Figures] = [{"name": CONTROL, **compare(reference, other, other, manifest.sample_rate)}]
+    sys.stderr.write(f"{rows[0]}\n")
+    rungs = possible_rungs(folder)
+    for name in options.rungs or rungs:
         try:
-            engine = BundleEngine(folder, manifest, plan)
+            engine = BundleEngine(folder, manifest, rungs[name])
             found = reference if name == FP32 else all_of(engine)
             timed = reference if name == FP32 else all_of(SameTiming(engine, fp32))
         except VoiceBundleError as error:
@@ -243,7 +250,8 @@ def report(rows: list[Figures], head: list[str], result: Figures) -> str:
             lines.append(f"| {row['name']} | skipped: {row['reason']} |")
             continue
         cells = ["-" if row.get(name) is None else f"{row[name]:g}" for name in COLUMNS]
-        lines.append(f"| {' | '.join([row['name'], *cells, '; '.join(row['fails']) or 'yes'])} |")
+        verdict = ("; ".join(row["fails"]) or "yes") if "fails" in row else "control"
+        lines.append(f"| {' | '.join([row['name'], *cells, verdict])} |")
     return "\n".join([*lines, "", json.dumps(result, ensure_ascii=False)])
 
 
@@ -253,6 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m benchmarks.quality", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--sentences", type=int, default=60)
+    parser.add_argument("--rungs", nargs="*", help="only these (all)")
     parser.add_argument("--recogniser", type=Path, metavar="OUT", help="build folder of the training")
     options = parser.parse_args(arguments)
     require_torch()

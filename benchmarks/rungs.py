@@ -26,9 +26,12 @@ CPU_RUNGS: Mapping[str, EnginePlan] = {
     FP32: EnginePlan(),
     "int8-dynamic": EnginePlan(INT8),
     "int8-static": EnginePlan(STATIC),
+    "int8-static encoder and vocoder": EnginePlan(networks={"encoder": STATIC, "vocoder": STATIC}),
+    "int8-static encoder": EnginePlan(networks={"encoder": STATIC}),
+    "int8-static vocoder": EnginePlan(networks={"vocoder": STATIC}),
     "bf16": EnginePlan(BF16),
     "bf16 vocoder": EnginePlan(networks={"vocoder": BF16}),
-    "int8-static, bf16 vocoder": EnginePlan(STATIC, networks={"vocoder": BF16}),
+    "int8-static encoder, bf16 vocoder": EnginePlan(networks={"encoder": STATIC, "vocoder": BF16}),
 }
 
 
