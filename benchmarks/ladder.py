@@ -193,7 +193,7 @@ def model_mb(folder: Path, plan: EnginePlan) -> float:
 
 def efficiency(folder: Path, manifest: SambertManifest) -> Figures:
     """Return how close the fp32 vocoder comes to the processor's matrix products."""
-    from training.calibration_calls import record_calls
+    from streaming.recorded_calls import record_calls
 
     calls = record_calls(folder, manifest, (sentence(60, 0),))["vocoder"]
     largest = max(calls, key=lambda call: call["mel"].shape[1])

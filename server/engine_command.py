@@ -17,7 +17,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from server.flags import add_config_flags, config_of
-from server.voices_command import voice_folder
+from server.voices_command import default_voice, voice_folder
 from streaming.engines.tensorrt_build import (
     RTX_TARGET,
     EngineCache,
@@ -68,11 +68,7 @@ def build_engines(parsed: argparse.Namespace) -> int:
         VoiceBundleError: The voice is broken, or has no network in the precision.
     """
     config = config_of(parsed)
-    if not parsed.name:
-        from server.backend import open_library
-
-        parsed.name = open_library(config).default_name
-    folder = voice_folder(config, parsed.name)
+    folder = voice_folder(config, parsed.name or default_voice(config))
     manifest = as_sambert(load_manifest(folder))
     verify_files(folder, manifest)
     cache = EngineCache(parsed.cache or user_cache_path("zhiyin", appauthor=False) / "engines")

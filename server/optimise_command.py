@@ -63,7 +63,7 @@ def optimise(parsed: argparse.Namespace) -> int:
         raise ConfigError(
             "optimizing needs onnx, once: make install-training, or pip install 'zhiyin[training]'"
         )
-    from training.calibration_calls import TEXTS
+    from streaming.recorded_calls import TEXTS
     from training.optimise_voice import optimise_voice
 
     target = _target(folder, parsed.into)

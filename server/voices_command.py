@@ -77,6 +77,18 @@ def verify_voices(config: ServerConfig, names: Sequence[str]) -> Iterator[Verifi
         yield _verified(name, folders[name])
 
 
+def default_voice(config: ServerConfig) -> str:
+    """Return the name of the voice that requests get that name none.
+
+    Raises:
+        ConfigError: A configured folder does not exist, or there is no voice.
+    """
+    name = open_library(config).default_name
+    if not name:
+        raise ConfigError("there is no voice")
+    return name
+
+
 def voice_folder(config: ServerConfig, name: str) -> Path:
     """Return the folder of a voice.
 

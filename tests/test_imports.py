@@ -38,6 +38,10 @@ ALLOWED: dict[str, set[str]] = {
     | MANIFESTS
     | {"streaming.voice", "streaming.frontends", "streaming.synthesis", "streaming.engines"},
     "streaming.memory": set(),
+    "streaming.recorded_calls": VALUES
+    | MANIFESTS
+    | {"streaming.frontends", "streaming.synthesis", "streaming.engines"},
+    "streaming.tuning": VALUES | MANIFESTS | {"streaming.synthesis", "streaming.engines"},
     "streaming.voices": VALUES
     | MANIFESTS
     | {
@@ -64,11 +68,12 @@ ALLOWED: dict[str, set[str]] = {
     | {"server.voice_folders", "training.import_voice", "training.imported_manifest"},
     "server.optimise_command": VALUES
     | {"server.flags", "server.import_command", "server.voice_folders", "server.voices_command"}
-    | {"training.optimise_voice", "training.calibration_calls"},
+    | {"training.optimise_voice", "streaming.recorded_calls"},
     "clients": set(),
     "training": VALUES
     | MANIFESTS
     | {"streaming.text", "streaming.audio", "streaming.voice", "streaming.frontends"}
+    | {"streaming.recorded_calls"}
     | {"streaming.loaded_voice", "streaming.synthesis", "streaming.engines"},
     "benchmarks": {"streaming", "server", "clients", "training"},
 }

@@ -19,9 +19,9 @@ from streaming.engines.choice import MIN_SNR_DB, Choice
 from streaming.engines.network import open_network
 from streaming.errors import VoiceBundleError
 from streaming.manifest import NetworkName, VoiceManifest
+from streaming.recorded_calls import TEXTS, record_calls
 from streaming.synthesis.engine import Array
 from streaming.voice import MANIFEST_NAME, dump_manifest, file_sha256, load_manifest, verify_files
-from training.calibration_calls import TEXTS, record_calls
 from training.half import HALVED, convert_to_half
 from training.quantise import QUANTISED, quantise_dynamically
 from training.static_quantisation import Flavour, quantise_statically

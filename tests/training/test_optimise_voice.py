@@ -13,10 +13,10 @@ from streaming.engines.bundle import BundleEngine
 from streaming.engines.choice import Choice, EnginePlan
 from streaming.errors import UnspeakableTextError, VoiceBundleError
 from streaming.loaded_voice import load_voice
+from streaming.recorded_calls import record_calls
 from streaming.sambert_manifest import as_sambert
 from streaming.voice import load_manifest, verify_files
 from tests.streaming.doubles import VOICES
-from training.calibration_calls import record_calls
 from training.optimise_voice import PRECISIONS, optimise_voice
 from training.static_quantisation import StaticQuantiser, quantise_statically
 

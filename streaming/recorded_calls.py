@@ -1,4 +1,4 @@
-"""What the networks of a voice are really called with: inputs to calibrate and to compare on.
+"""What the networks of a voice are really called with: inputs to calibrate, to compare and to time on.
 
 Input   a bundle, texts
 Output  the calls of each network while the texts are spoken in fp32

@@ -1,0 +1,101 @@
+"""What runs each network fastest: on the small voice of the tests, never by the clock of the wall."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from server.tune_command import settings_of
+from streaming import tuning
+from streaming.engines.choice import REFERENCE, Choice
+from streaming.manifest import VoiceManifest
+from streaming.recorded_calls import record_calls
+from streaming.tuning import Tried, best, candidates, try_network
+from streaming.voice import load_manifest
+from tests.streaming.doubles import VOICES
+
+FOLDER = VOICES / "tiny_16k"
+BF16, FP32 = Choice("openvino", "bf16"), Choice("openvino", "fp32")
+
+
+@pytest.fixture(scope="module")
+def manifest() -> VoiceManifest:
+    return load_manifest(FOLDER)
+
+
+@pytest.fixture(scope="module")
+def calls(manifest: VoiceManifest) -> Any:
+    return record_calls(FOLDER, manifest, ("你好，欢迎。",))
+
+
+def test_candidates_are_what_the_bundle_and_the_runtimes_have(manifest: VoiceManifest) -> None:
+    assert candidates(manifest, "vocoder") == [REFERENCE, FP32, BF16]
+    files = {**manifest.networks["decoder"], "int8-dynamic": "decoder.fp32.onnx", "fp16": "decoder.fp32.onnx"}
+    more = manifest.changed(networks={**manifest.networks, "decoder": files})
+    assert Choice(precision="int8-dynamic") in candidates(more, "decoder")
+    assert Choice(precision="fp16") not in candidates(more, "decoder")  # a processor gains nothing by it
+
+
+def test_every_candidate_is_measured_and_fp32_can_always_be_chosen(
+    manifest: VoiceManifest, calls: Any
+) -> None:
+    tried = {one.choice: one for one in try_network(FOLDER, manifest, "vocoder", calls["vocoder"], 0.0)}
+    assert tried.keys() == {REFERENCE, FP32, BF16}
+    assert all(one.ms_per_call > 0.0 for one in tried.values())
+    assert tried[REFERENCE].agreement_db == np.inf
+    assert tried[FP32].agreement_db > 80.0 > tried[BF16].agreement_db > 0.0
+    assert not tried[REFERENCE].reason
+
+
+def test_a_library_that_is_missing_is_a_reason_and_no_failure(
+    manifest: VoiceManifest, calls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.delitem(sys.modules, "streaming.engines.openvino", raising=False)
+    tried = try_network(FOLDER, manifest, "vocoder", calls["vocoder"], 0.0)
+    assert best(tried).choice == REFERENCE
+    assert all("not installed" in one.reason for one in tried[1:])
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "agreements", "chosen"),
+    [
+        ({REFERENCE: 10.0, FP32: 12.0, BF16: 6.0}, {FP32: 90.0, BF16: 40.0}, BF16),
+        ({REFERENCE: 10.0, FP32: 8.0, BF16: 6.0}, {FP32: 90.0, BF16: 20.0}, FP32),
+        ({REFERENCE: 10.0, FP32: 9.8, BF16: 9.7}, {FP32: 90.0, BF16: 40.0}, REFERENCE),
+    ],
+)
+def test_the_fastest_is_chosen_of_those_that_agree_and_gain_enough(
+    times_ms: dict[Choice, float], agreements: dict[Choice, float], chosen: Choice
+) -> None:
+    agreements = {REFERENCE: np.inf, **agreements}
+    tried = [
+        Tried(c, times_ms[c], agreements[c], tuning._reason(c, times_ms, 9.5, agreements)) for c in times_ms
+    ]
+    assert best(tried).choice == chosen
+
+
+def test_settings_are_a_piece_of_configuration() -> None:
+    chosen: Any = {"decoder": Tried(REFERENCE, 1.0, np.inf), "vocoder": Tried(BF16, 1.0, 40.0)}
+    assert settings_of(chosen) == (
+        "voice:\n  networks:\n    vocoder:\n      engine: openvino\n      precision: bf16\n"
+    )
+    assert settings_of({"decoder": Tried(REFERENCE, 1.0, np.inf)}) == ""
+
+
+def test_the_command_prints_what_it_tried_and_writes_no_file_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from server.cli import main
+
+    command = ["tune", "tiny_16k", "--voices", str(VOICES), "--seconds", "0"]
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line in ("encoder", "vocoder")] == ["encoder", "vocoder"]
+    assert sum(line.startswith(" * ") for line in lines) == 5
+    assert main([*command, "--write", str(tmp_path)]) == 1
+    assert "exists already" in capsys.readouterr().err
