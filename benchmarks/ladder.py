@@ -222,10 +222,10 @@ def draw(rows: list[Figures], path: Path, title: str) -> None:
         bars = axes.barh(positions + shift, [row[name] for row in climbed], 0.38, label=label)
         axes.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
     axes.set_yticks(positions, [row["name"] for row in climbed])
-    axes.set_xscale("log")
+    axes.margins(x=0.08)
     axes.set_xlabel("ms, median")
     axes.set_title(title)
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=110)
 
 

@@ -17,11 +17,11 @@ import yaml
 
 from server.flags import add_config_flags, config_of
 from server.voices_command import default_voice, voice_folder
-from streaming.engines.choice import REFERENCE
+from streaming.engines.choice import REFERENCE, EnginePlan
 from streaming.errors import ConfigError
 from streaming.manifest import NetworkName
 from streaming.recorded_calls import TEXTS, record_calls
-from streaming.tuning import Tried, best, try_network
+from streaming.tuning import WORTH, Tried, best, try_network, whole_sentences
 from streaming.voice import load_manifest, verify_files
 
 SECONDS = 20.0
@@ -69,7 +69,12 @@ def run_tune(parsed: argparse.Namespace) -> int:
         sys.stdout.write(_lines(network, tried, chosen[network]))
         sys.stdout.flush()
     settings = settings_of(chosen)
-    sys.stdout.write("\n" + (settings or "the defaults are the fastest: nothing to set\n"))
+    if settings:
+        plan = EnginePlan(networks={network: tried.choice for network, tried in chosen.items()})
+        share = whole_sentences(folder, manifest, plan, TEXTS[:N_TEXTS], parsed.seconds / 4)
+        sys.stdout.write(f"whole sentences with these: {share:.0%} of the time of fp32\n")
+        settings = settings if share <= WORTH else ""
+    sys.stdout.write("\n" + (settings or "the defaults are as fast: nothing to set\n"))
     if parsed.write is not None and settings:
         try:
             parsed.write.write_text(f"# zhiyin tune {manifest.name}\n{settings}", encoding="utf-8")

@@ -15,7 +15,7 @@ import numpy as np
 
 from streaming.engines.bundle import BundleEngine
 from streaming.errors import UnspeakableTextError
-from streaming.frontends import make_frontend
+from streaming.frontends import PhonemeSource, make_frontend
 from streaming.manifest import VoiceManifest
 from streaming.synthesis.engine import Array, Engine, NetworkName
 from streaming.synthesis.family import new_synthesis
@@ -70,19 +70,27 @@ def record_calls(
     engine = RecordingEngine(BundleEngine(folder, manifest))
     frontend = make_frontend(manifest)
     emotions = list(manifest.emotions) or [""]
-    n_spoken = 0
-    for number, text in enumerate(texts):
-        try:
-            phonemes = frontend.phonemes(text)
-        except UnspeakableTextError:
-            continue
-        if phonemes is None or not phonemes.tokens:
-            continue
-        synthesis = new_synthesis(engine, manifest, phonemes, Style(emotion=emotions[number % len(emotions)]))
-        chunk: AudioChunk | None = AudioChunk(np.zeros(0, np.float32), 0, last=False)
-        while chunk is not None:
-            chunk = run_steps(engine, synthesis.steps())
-        n_spoken += 1
-    if not n_spoken:
+    spoken = [
+        speak_text(engine, manifest, frontend, text, Style(emotion=emotions[number % len(emotions)]))
+        for number, text in enumerate(texts)
+    ]
+    if not any(spoken):
         raise UnspeakableTextError(f"voice {manifest.name!r} can pronounce none of the {len(texts)} texts")
     return engine.calls
+
+
+def speak_text(
+    engine: Engine, manifest: VoiceManifest, frontend: PhonemeSource, text: str, style: Style | None = None
+) -> bool:
+    """Speak a text to nobody, as the server would; return whether there was anything to say."""
+    try:
+        phonemes = frontend.phonemes(text)
+    except UnspeakableTextError:
+        return False
+    if phonemes is None or not phonemes.tokens:
+        return False
+    synthesis = new_synthesis(engine, manifest, phonemes, style or Style())
+    chunk: AudioChunk | None = AudioChunk(np.zeros(0, np.float32), 0, last=False)
+    while chunk is not None:
+        chunk = run_steps(engine, synthesis.steps())
+    return True

@@ -15,11 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from streaming.engines.bundle import snr_db
-from streaming.engines.choice import DEVICES, FILES, REFERENCE, Choice
+from streaming.engines.bundle import BundleEngine, snr_db
+from streaming.engines.choice import DEVICES, FILES, REFERENCE, Choice, EnginePlan
 from streaming.engines.network import Network, open_network
 from streaming.errors import VoiceBundleError
+from streaming.frontends import make_frontend
 from streaming.manifest import VoiceManifest
+from streaming.recorded_calls import speak_text
 from streaming.synthesis.engine import Array, NetworkName
 
 Calls = Sequence[Mapping[str, Array]]
@@ -89,6 +91,29 @@ def try_network(
 def best(tried: Sequence[Tried]) -> Tried:
     """Return the fastest of those that can be chosen; fp32 on ONNX Runtime always can."""
     return min((one for one in tried if not one.reason), key=lambda one: one.ms_per_call)
+
+
+def whole_sentences(
+    folder: Path, manifest: VoiceManifest, plan: EnginePlan, texts: Sequence[str], seconds: float
+) -> float:
+    """Return the time that whole sentences take with a plan over that with fp32, in turn, best of each.
+
+    A call that is repeated finds its weights in the cache of the processor; in a sentence, between others, it
+    does not. Blocking, about `seconds`.
+    """
+    frontend = make_frontend(manifest)
+    engines = [BundleEngine(folder, manifest), BundleEngine(folder, manifest, plan)]
+    best_s: dict[tuple[int, str], float] = {}
+    until_s = time.perf_counter() + seconds
+    while True:
+        for text in texts:
+            for number, engine in enumerate(engines):
+                begun_s = time.perf_counter()
+                speak_text(engine, manifest, frontend, text)
+                took_s = time.perf_counter() - begun_s
+                best_s[number, text] = min(best_s.get((number, text), took_s), took_s)
+        if time.perf_counter() >= until_s:
+            return sum(best_s[1, text] for text in texts) / sum(best_s[0, text] for text in texts)
 
 
 def _reason(

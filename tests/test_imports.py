@@ -41,7 +41,9 @@ ALLOWED: dict[str, set[str]] = {
     "streaming.recorded_calls": VALUES
     | MANIFESTS
     | {"streaming.frontends", "streaming.synthesis", "streaming.engines"},
-    "streaming.tuning": VALUES | MANIFESTS | {"streaming.synthesis", "streaming.engines"},
+    "streaming.tuning": VALUES
+    | MANIFESTS
+    | {"streaming.frontends", "streaming.recorded_calls", "streaming.synthesis", "streaming.engines"},
     "streaming.voices": VALUES
     | MANIFESTS
     | {

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from server import tune_command
+from server.cli import main
 from server.tune_command import settings_of
 from streaming import tuning
-from streaming.engines.choice import REFERENCE, Choice
+from streaming.engines.choice import REFERENCE, Choice, EnginePlan
 from streaming.manifest import VoiceManifest
 from streaming.recorded_calls import record_calls
-from streaming.tuning import Tried, best, candidates, try_network
+from streaming.tuning import Tried, best, candidates, try_network, whole_sentences
 from streaming.voice import load_manifest
 from tests.streaming.doubles import VOICES
 
@@ -79,6 +81,21 @@ def test_the_fastest_is_chosen_of_those_that_agree_and_gain_enough(
     assert best(tried).choice == chosen
 
 
+def test_whole_sentences_are_compared(manifest: VoiceManifest) -> None:
+    share = whole_sentences(FOLDER, manifest, EnginePlan(networks={"vocoder": BF16}), ("你好。",), 0.0)
+    assert 0.0 < share < 1000.0
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.8, "engine: openvino"), (1.0, "nothing to set")])
+def test_what_gains_nothing_in_whole_sentences_is_not_proposed(
+    share: float, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tune_command, "try_network", lambda *a: [Tried(BF16, 1.0, 40.0)])
+    monkeypatch.setattr(tune_command, "whole_sentences", lambda *a: share)
+    assert main(["tune", "tiny_16k", "--voices", str(VOICES), "--seconds", "0"]) == 0
+    assert told in capsys.readouterr().out
+
+
 def test_settings_are_a_piece_of_configuration() -> None:
     chosen: Any = {"decoder": Tried(REFERENCE, 1.0, np.inf), "vocoder": Tried(BF16, 1.0, 40.0)}
     assert settings_of(chosen) == (
@@ -90,8 +107,6 @@ def test_settings_are_a_piece_of_configuration() -> None:
 def test_the_command_prints_what_it_tried_and_writes_no_file_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from server.cli import main
-
     command = ["tune", "tiny_16k", "--voices", str(VOICES), "--seconds", "0"]
     assert main(command) == 0
     lines = capsys.readouterr().out.splitlines()
