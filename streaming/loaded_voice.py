@@ -121,6 +121,7 @@ def load_voice(folder: Path, plan: EnginePlan | None = None) -> LoadedVoice:
     if any(choice != REFERENCE for choice in engine.choices.values()):
         reference = LoadedVoice(manifest, BundleEngine(folder, manifest), frontend)
         engine.test({call.network: call.inputs for call in reference.warm_up()})
+    logger.info("voice %s: %s", manifest.name, engine.name)
     voice = LoadedVoice(manifest, engine, frontend)
     calls = voice.warm_up()
     voice = replace(voice, max_rows=rows_that_pay(voice.engine, calls))

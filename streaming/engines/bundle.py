@@ -46,7 +46,6 @@ class BundleEngine:
                 self._open(network, choice)
             except EngineError as error:
                 self.fall_back(network, str(error))
-        logger.info("voice %s: %s", manifest.name, self.name)
 
     @property
     def name(self) -> str:
