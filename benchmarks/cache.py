@@ -119,7 +119,6 @@ async def run(options: argparse.Namespace, folder: Path) -> list[Row]:
 
 def report(rows: list[Row], machine: Machine, config: dict[str, Any]) -> str:
     """Lay out the head, the table and the closing JSON line."""
-    versions = " ".join(f"{name} {version}" for name, version in machine.versions.items())
     titles = ["phones", "audio s", "miss p50 ms", "miss p95 ms", "hit p50 ms", "hit p95 ms", "hit p99 ms"]
     titles += ["hit in server p50 ms", "hit in server p99 ms", "ratio"]
     table = [titles, ["---"] * len(titles), *map(_cells, rows)]
@@ -130,9 +129,7 @@ def report(rows: list[Row], machine: Machine, config: dict[str, Any]) -> str:
         **asdict(machine),
     }
     lines = [
-        f"machine   {machine.cpu}, {machine.cores} cores, load {machine.load}, {machine.system}",
-        f"software  python {machine.python}, {versions}, commit {machine.commit or 'unknown'}",
-        f"command   {config['command']}",
+        *machine.head(config["command"]),
         f"voice     {config['voice']}, {config['sample_rate']} Hz",
         f"texts     {config['repetitions']} per row, each sent twice",
         "",

@@ -167,13 +167,10 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     command = shlex.join(["python", "-m", "benchmarks.killed_clients", *given])
     result = run(options)
-    versions = " ".join(f"{name} {version}" for name, version in machine.versions.items())
     n_clients = result["rounds"] * result["clients"]
     before_mb, after_mb = result["peak_memory_mb"]
     lines = [
-        f"machine   {machine.cpu}, {machine.cores} cores, load {machine.load}, {machine.system}",
-        f"software  python {machine.python}, {versions}, commit {machine.commit or 'unknown'}",
-        f"command   {command}",
+        *machine.head(command),
         f"killed    {result['killed']} of {n_clients} clients, in the middle of their speech;"
         f" {result['survivors_done']} others heard theirs to the end",
         f"forgotten after {result['forgotten_p50_ms']} ms (median), {result['forgotten_max_ms']} ms (most)",

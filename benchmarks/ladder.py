@@ -281,11 +281,8 @@ def main(arguments: list[str] | None = None) -> None:
                 row["memory_mb"] = memory_mb(folder, rung.name.removeprefix("streaming, "))
                 row["model_mb"] = round(model_mb(folder, rung.plan), 1)
         speed = efficiency(folder, manifest)
-    versions = " ".join(f"{name} {version}" for name, version in machine.versions.items())
     head = [
-        f"machine   {machine.cpu}, {machine.cores} cores, load {machine.load}, {machine.system}",
-        f"software  python {machine.python}, {versions}, commit {machine.commit or 'unknown'}",
-        f"command   {command}",
+        *machine.head(command),
         f"voice     {manifest.name}, {options.repetitions} sentences of {options.phones} phones",
         f"vocoder   fp32: {speed['vocoder_gflops']} GFLOPS of the {speed['sgemm_gflops']} that large matrix"
         f" products reach on one core: {speed['share']:.0%}",

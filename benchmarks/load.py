@@ -233,12 +233,9 @@ TITLES = (
 
 def report(result: Figures, machine: Machine, command: str) -> str:
     """Lay out the head, the table and the closing JSON line."""
-    versions = " ".join(f"{name} {version}" for name, version in machine.versions.items())
     bound = result["server_cores"] / result["rtf"]
     lines = [
-        f"machine   {machine.cpu}, {machine.cores} cores, load {machine.load}, {machine.system}",
-        f"software  python {machine.python}, {versions}, commit {machine.commit or 'unknown'}",
-        f"command   {command}",
+        *machine.head(command),
         f"pinning   server on {result['server_cores']} core(s), generator on the rest",
         f"capacity  {result['capacity']:.1f} concurrent real-time streams; compute bound {bound:.1f} "
         f"(RTF {result['rtf']:.4f}), ratio {result['capacity'] / bound:.2f}",

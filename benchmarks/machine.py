@@ -7,14 +7,12 @@ State   none; knows nothing of what is measured
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
-from clients.bench.machine import cpu_model, usable_cores
+from clients.bench.machine import cpu_model, installed_versions, load_average, usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,22 +40,25 @@ class Machine:
     versions: dict[str, str]
     commit: str | None
 
+    def head(self, command: str) -> list[str]:
+        """Return the first lines of a report: the machine, the software, what was run."""
+        versions = " ".join(f"{name} {version}" for name, version in self.versions.items())
+        return [
+            f"machine   {self.cpu}, {self.cores} cores, load {self.load}, {self.system}",
+            f"software  python {self.python}, {versions}, commit {self.commit or 'unknown'}",
+            f"command   {command}",
+        ]
+
 
 def describe_machine(distributions: tuple[str, ...]) -> Machine:
     """Look at this machine and at the installed `distributions`; those that are absent are left out."""
-    versions = {}
-    for name in distributions:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return Machine(
         cpu=cpu_model(),
         cores=usable_cores(),
-        load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        load=load_average(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
-        versions=versions,
+        versions=installed_versions(distributions),
         commit=_commit(),
     )
 

@@ -273,11 +273,8 @@ def main(arguments: list[str] | None = None) -> None:
         folder = with_precisions(benched.folder, Path(scratch))
         rows = run(folder, options)
         name = load_manifest(folder).name
-    versions = " ".join(f"{library} {version}" for library, version in machine.versions.items())
     head = [
-        f"machine   {machine.cpu}, {machine.cores} cores, {machine.system}",
-        f"software  python {machine.python}, {versions}, commit {machine.commit or 'unknown'}",
-        f"command   {command}",
+        *machine.head(command),
         f"voice     {name}, {options.sentences} sentences",
     ]
     result = {"benchmark": "quality", "voice": name, "rows": rows, **asdict(machine), "command": command}

@@ -7,10 +7,10 @@ State   none
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from server.import_command import print_progress
 from streaming.engines.choice import Choice, EnginePlan
 from streaming.voice import load_manifest
 
@@ -44,9 +44,9 @@ def with_precisions(folder: Path, scratch: Path) -> Path:
     for precision in PRECISIONS:
         target = scratch / precision / folder.name
         try:
-            optimise_voice(current, target, [precision], _print_progress)
+            optimise_voice(current, target, [precision], print_progress)
         except VoiceBundleError as error:
-            _print_progress(str(error))
+            print_progress(str(error))
             continue
         current = target
     return current
@@ -62,7 +62,3 @@ def possible_rungs(folder: Path) -> dict[str, EnginePlan]:
         ) and (plan.default.file_precision in manifest.precisions)
 
     return {name: plan for name, plan in CPU_RUNGS.items() if is_possible(plan)}
-
-
-def _print_progress(line: str) -> None:
-    sys.stderr.write(line + "\n")

@@ -41,6 +41,7 @@ from benchmarks.machine import ROOT, Machine, describe_machine
 from benchmarks.sentences import sentence, warmed_up
 from benchmarks.server import NO_CACHE, running_server
 from benchmarks.wire import Reception, StreamTimer
+from server.import_command import print_progress
 from streaming.errors import StreamError
 from streaming.frontends import symbol_tables
 from streaming.manifest import VoiceManifest
@@ -154,16 +155,13 @@ async def run(options: argparse.Namespace, folder: Path, whole: WholePipeline) -
 
 def report(rows: list[Row], machine: Machine, config: dict[str, Any]) -> str:
     """Lay out the head, the table and the closing JSON line."""
-    versions = " ".join(f"{name} {version}" for name, version in machine.versions.items())
     titles = ("phones", "audio s", "whole ms", "whole RTF", "TTFC p50 ms", "TTFC p95 ms", "audible p50 ms")
     table = [[*titles, "RTF", "underruns", "ratio"], ["---"] * (len(titles) + 3)]
     table += [_cells(row) for row in rows]
     imported = f"; imported in {config['import_s']} s" if config.get("import_s") else ""
     result = {"benchmark": "ttfc", "rows": [asdict(row) for row in rows], "config": config, **asdict(machine)}
     lines = [
-        f"machine   {machine.cpu}, {machine.cores} cores, load {machine.load}, {machine.system}",
-        f"software  python {machine.python}, {versions}, commit {machine.commit or 'unknown'}",
-        f"command   {config['command']}",
+        *machine.head(config["command"]),
         f"voice     {config['voice']}, {config['sample_rate']} Hz{imported}",
         f"texts     {config['repetitions']} per row",
         "",
@@ -242,17 +240,13 @@ def choose_voice(wanted: Path | None, scratch: Path) -> BenchedVoice:
     return BenchedVoice(shipped[min(shipped)])
 
 
-def _print_progress(line: str) -> None:
-    sys.stderr.write(line + "\n")
-
-
 def _imported(checkpoint: Path, scratch: Path) -> BenchedVoice:
     from training.import_voice import FAILURES, import_voices  # torch: see `require_torch`
     from training.imported_manifest import ImportOptions
 
     start = time.perf_counter()
     try:
-        manifests = import_voices(checkpoint, scratch, ImportOptions(), _print_progress)
+        manifests = import_voices(checkpoint, scratch, ImportOptions(), print_progress)
     except FAILURES as error:
         raise SystemExit(f"{checkpoint} was not imported: {error}") from error
     return BenchedVoice(scratch / manifests[0].name, checkpoint, round(time.perf_counter() - start, 1))

@@ -9,7 +9,6 @@ It does not know protocols, sockets or messages.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -41,8 +40,6 @@ from streaming.voices import Reloaded, VoiceLibrary
 
 if TYPE_CHECKING:  # its library is an extra
     from streaming.scheduling.store import DiskStore
-
-logger = logging.getLogger(__name__)
 
 LOADERS = 2  # voices that are loaded at a time: each takes a core from those that speak
 ALL_VOICES = "*"  # in voice.preload

@@ -17,6 +17,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from server.flags import add_config_flags, config_of
+from server.import_command import print_progress
 from server.voices_command import default_voice, voice_folder
 from streaming.engines.tensorrt_build import (
     RTX_TARGET,
@@ -80,7 +81,7 @@ def build_engines(parsed: argparse.Namespace) -> int:
             sys.stdout.write(f"{file}: there already\n")
             continue
         begun_s = time.monotonic()
-        built = build_engine(parsed.library, folder / file, sizes, _print_progress)
+        built = build_engine(parsed.library, folder / file, sizes, print_progress)
         try:
             cache.write(key, built)
         except OSError as error:
@@ -123,8 +124,3 @@ def _target(library: Library) -> str:
     from streaming.engines.cuda_device import compute_capability
 
     return compute_capability()
-
-
-def _print_progress(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

@@ -119,8 +119,9 @@ def load_voice(folder: Path, plan: EnginePlan | None = None) -> LoadedVoice:
     verify_files(folder, manifest)
     engine, frontend = BundleEngine(folder, manifest, plan), make_frontend(manifest)
     if any(choice != REFERENCE for choice in engine.choices.values()):
-        reference = LoadedVoice(manifest, BundleEngine(folder, manifest), frontend)
-        engine.test({call.network: call.inputs for call in reference.warm_up()})
+        reference = BundleEngine(folder, manifest)
+        calls = LoadedVoice(manifest, reference, frontend).warm_up()
+        engine.test(reference, {call.network: call.inputs for call in calls})
     logger.info("voice %s: %s", manifest.name, engine.name)
     voice = LoadedVoice(manifest, engine, frontend)
     calls = voice.warm_up()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streaming.engines.bundle import snr_db
-from streaming.engines.choice import MIN_SNR_DB, Choice
+from streaming.engines.choice import MIN_SNR_DB, REFERENCE
 from streaming.engines.network import open_network
 from streaming.errors import VoiceBundleError
 from streaming.manifest import NetworkName, VoiceManifest
@@ -100,7 +100,7 @@ class _Workshop:
         return found is not None
 
     def _agreement_db(self, network: NetworkName, source: Path, target: Path) -> float:
-        reference, other = (open_network(path, Choice()) for path in (source, target))
+        reference, other = (open_network(path, REFERENCE) for path in (source, target))
         calls = self.calls[network]
         chosen = calls[:: max(len(calls) // N_COMPARED, 1)]
         return min(snr_db(reference(call), other(call)) for call in chosen)

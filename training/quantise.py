@@ -10,6 +10,8 @@ fast kernels for. Convolutions stay as they are: quantised dynamically they are 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -22,10 +24,7 @@ QUANTISED: tuple[NetworkName, ...] = ("encoder", "memory", "decoder", "postnet")
 
 def quantise_dynamically(source: Path, target: Path) -> None:
     """Write `source` with its MatMul and Gemm nodes on 8-bit integers to `target`."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)  # it advises a pre-processing that only shape inference of its own needs
-    try:
+    with quiet_quantiser():
         quantize_dynamic(
             source,
             target,
@@ -34,5 +33,15 @@ def quantise_dynamically(source: Path, target: Path) -> None:
             weight_type=QuantType.QInt8,
             extra_options={"MatMulConstBOnly": True},
         )
+
+
+@contextmanager
+def quiet_quantiser() -> Iterator[None]:
+    """Keep the quantiser from advising a pre-processing that only shape inference of its own needs."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
     finally:
         root.setLevel(level)

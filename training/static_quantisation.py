@@ -11,7 +11,6 @@ give other samples.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from streaming.engines.bundle import snr_db
 from streaming.engines.network import OUTPUT_SUFFIX
 from streaming.synthesis.engine import Array
+from training.quantise import quiet_quantiser
 
 Flavour = Literal["cpu", "tensorrt"]
 Call = Mapping[str, Array]
@@ -112,10 +112,7 @@ class StaticQuantiser:
     def quantise(self, nodes: Sequence[str], flavour: Flavour = "cpu") -> onnx.ModelProto:
         """Return the graph with these layers quantised."""
         is_cpu = flavour == "cpu"
-        root = logging.getLogger()
-        level = root.level
-        root.setLevel(logging.ERROR)  # it advises a pre-processing that is not needed here
-        try:
+        with quiet_quantiser():
             quantizer = QDQQuantizer(
                 onnx.load(str(self._source)),
                 per_channel=is_cpu,
@@ -131,8 +128,6 @@ class StaticQuantiser:
                 else {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
             )
             quantizer.quantize_model()
-        finally:
-            root.setLevel(level)
         model: onnx.ModelProto = quantizer.model.model
         return model
 

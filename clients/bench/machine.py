@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -39,20 +40,30 @@ class Machine:
 
 def describe_machine() -> Machine:
     """Look at this machine."""
+    return Machine(
+        cpu=cpu_model(),
+        cores=usable_cores(),
+        load=load_average(),
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        versions=installed_versions(DISTRIBUTIONS),
+    )
+
+
+def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Return the version of each distribution; those that are absent are left out."""
     versions = {}
-    for name in DISTRIBUTIONS:
+    for name in distributions:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return Machine(
-        cpu=cpu_model(),
-        cores=usable_cores(),
-        load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        system=f"{platform.system()} {platform.machine()}",
-        python=platform.python_version(),
-        versions=versions,
-    )
+    return versions
+
+
+def load_average() -> float | None:
+    """Return the runnable processes over the last minute; None where the system does not tell."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def cpu_model() -> str:

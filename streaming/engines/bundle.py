@@ -45,7 +45,7 @@ class BundleEngine:
             try:
                 self._open(network, choice)
             except EngineError as error:
-                self.fall_back(network, str(error))
+                self._fall_back(network, choice, str(error))
 
     @property
     def name(self) -> str:
@@ -70,7 +70,9 @@ class BundleEngine:
             msg = f"{network} failed in {self.choices[network].name}: {error}"
             raise SynthesisError(msg) from error
 
-    def test(self, inputs: Mapping[NetworkName, Mapping[str, Array]]) -> dict[NetworkName, float]:
+    def test(
+        self, reference: BundleEngine, inputs: Mapping[NetworkName, Mapping[str, Array]]
+    ) -> dict[NetworkName, float]:
         """Hold every network that is not run like the reference against it, on these inputs.
 
         Those below the plan's limit fall back, or are refused. Blocking.
@@ -85,26 +87,24 @@ class BundleEngine:
         for network, choice in list(self.choices.items()):
             if choice == REFERENCE or network not in inputs:
                 continue
-            reference = open_network(self._path(network, REFERENCE), REFERENCE)(inputs[network])
-            found[network] = snr_db(reference, self.run(network, inputs[network]))
+            expected = reference.run(network, inputs[network])
+            found[network] = snr_db(expected, self.run(network, inputs[network]))
             limit = self._plan.min_snr_db[choice.precision]
             logger.info(
                 "voice %s: %s in %s agrees with fp32 to %.1f dB",
                 self._manifest.name, network, choice.name, found[network],
             )  # fmt: skip
             if not found[network] >= limit:
-                self.fall_back(
-                    network, f"it agrees with fp32 to {found[network]:.1f} dB; needed are {limit:g}"
-                )
+                reason = f"it agrees with fp32 to {found[network]:.1f} dB; needed are {limit:g}"
+                self._fall_back(network, choice, reason)
         return found
 
-    def fall_back(self, network: NetworkName, reason: str) -> None:
+    def _fall_back(self, network: NetworkName, choice: Choice, reason: str) -> None:
         """Run a network like the reference from now on, if the plan allows it; loudly.
 
         Raises:
             EngineError: The plan says `refuse`.
         """
-        choice = self._plan.choices(self._manifest)[network]
         text = f"voice {self._manifest.name}: {network} cannot be run in {choice.name}: {reason}"
         if self._plan.on_failure == "refuse":
             raise EngineError(text)

@@ -18,7 +18,7 @@ from streaming.events import AudioReady, Event
 from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.schedule import Tenant
 from streaming.scheduling.scheduler import Block, Scheduler
-from streaming.synthesis.engine import Engine
+from streaming.synthesis.engine import Engine, NetworkName
 from streaming.synthesis.segment import SegmentSynthesis
 from streaming.synthesis.steps import HostCall, Steps
 from streaming.types import AudioChunk, FloatArray, Phonemes, WordSpan
@@ -89,6 +89,23 @@ class GatedLoad:
             if self.error is not None:
                 raise self.error
         return load_fake(folder)
+
+
+@dataclass
+class NetworkGate:
+    """Holds an engine at the n-th call of a network, in its worker thread, until it is opened."""
+
+    network: NetworkName
+    number: int = 1
+    opened: threading.Event = field(default_factory=threading.Event)
+    reached: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, network: NetworkName) -> None:
+        if network == self.network:
+            self.number -= 1
+            if self.number == 0:
+                self.reached.set()
+                assert self.opened.wait(30)
 
 
 def drain(synthesis: SegmentSynthesis) -> list[AudioChunk]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -18,11 +17,20 @@ from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.cache import SegmentCache
 from streaming.scheduling.scheduler import Scheduler
 from streaming.speech import Speaker, canonical_style
-from streaming.synthesis.engine import NetworkName
 from streaming.types import Phonemes, Receipt, Style
 from streaming.utterance import Utterance
 from streaming.voice import load_manifest
-from tests.streaming.doubles import VOICES, CharFrontend, called, collect, fake_voice, joined, settle, until
+from tests.streaming.doubles import (
+    VOICES,
+    CharFrontend,
+    NetworkGate,
+    called,
+    collect,
+    fake_voice,
+    joined,
+    settle,
+    until,
+)
 
 TEXT = "你好，欢迎使用语音合成服务。今天天气很好！"
 SENTENCE = "今天天气很好。"
@@ -50,20 +58,6 @@ def onnx_voice() -> LoadedVoice:
 @pytest.fixture(params=["fake", "onnx"])
 def voice(request: pytest.FixtureRequest, onnx_voice: LoadedVoice) -> LoadedVoice:
     return fake_voice() if request.param == "fake" else onnx_voice
-
-
-@dataclass
-class Gate:
-    """Holds the engine at the first call of a network until it is opened."""
-
-    network: NetworkName
-    opened: threading.Event = field(default_factory=threading.Event)
-    reached: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self, network: NetworkName) -> None:
-        if network == self.network and not self.reached.is_set():
-            self.reached.set()
-            assert self.opened.wait(30)
 
 
 class CountingFrontend(CharFrontend):
@@ -201,7 +195,7 @@ async def test_cached_audio_leaves_turns_to_others(pool: Scheduler, cache: Segme
 
 
 async def test_who_waits_for_anothers_block_occupies_no_thread(cache: SegmentCache):
-    pool, gate = Scheduler(2), Gate("decoder")
+    pool, gate = Scheduler(2), NetworkGate("decoder")
     voice = fake_voice(FakeEngine(before_call=gate))
     consumers = [asyncio.create_task(spoken(voice, pool, cache, SENTENCE)) for _ in range(4)]
     await asyncio.to_thread(gate.reached.wait, 30)
@@ -213,7 +207,7 @@ async def test_who_waits_for_anothers_block_occupies_no_thread(cache: SegmentCac
 
 
 async def test_nobody_queues_for_a_block_that_is_being_computed(cache: SegmentCache):
-    pool, gate = Scheduler(1), Gate("decoder")
+    pool, gate = Scheduler(1), NetworkGate("decoder")
     voice = fake_voice(FakeEngine(before_call=gate))
     computing = asyncio.create_task(spoken(voice, pool, cache, SENTENCE))
     await asyncio.to_thread(gate.reached.wait, 30)
@@ -264,7 +258,7 @@ async def first_audio(events: AsyncIterator[Event]) -> AudioReady:
 
 
 async def test_the_first_is_cancelled_and_the_second_hears_everything(pool: Scheduler, cache: SegmentCache):
-    gate, expected = Gate("vocoder"), joined(await spoken(fake_voice(), pool, None, SENTENCE))
+    gate, expected = NetworkGate("vocoder"), joined(await spoken(fake_voice(), pool, None, SENTENCE))
     voice = fake_voice(FakeEngine(before_call=gate))
     one = speak(voice, pool, cache, SENTENCE)
     computing = asyncio.create_task(collect(one))
@@ -279,7 +273,7 @@ async def test_the_first_is_cancelled_and_the_second_hears_everything(pool: Sche
 
 
 async def test_who_waits_for_anothers_block_can_be_cancelled(pool: Scheduler, cache: SegmentCache):
-    gate = Gate("decoder")
+    gate = NetworkGate("decoder")
     voice = fake_voice(FakeEngine(before_call=gate))
     computing = asyncio.create_task(spoken(voice, pool, cache, SENTENCE))
     await asyncio.to_thread(gate.reached.wait, 30)
@@ -293,7 +287,7 @@ async def test_who_waits_for_anothers_block_can_be_cancelled(pool: Scheduler, ca
 
 
 async def test_a_segment_that_all_have_left_stops_after_the_running_call_and_is_not_kept(cache: SegmentCache):
-    pool, gate, engine = Scheduler(2), Gate("decoder"), FakeEngine()
+    pool, gate, engine = Scheduler(2), NetworkGate("decoder"), FakeEngine()
     engine.before_call = gate
     voice = fake_voice(engine)
     both = [speak(voice, pool, cache, SENTENCE) for _ in range(2)]
@@ -326,7 +320,7 @@ async def test_a_consumer_that_goes_away_leaves_the_segment(pool: Scheduler, cac
 async def test_a_failure_reaches_all_who_share_it_and_the_next_request_tries_anew(
     pool: Scheduler, cache: SegmentCache
 ):
-    gate = Gate("decoder")
+    gate = NetworkGate("decoder")
     voice = fake_voice(FakeEngine(before_call=gate, fail_at={"decoder": 1}))
     sharing = [asyncio.create_task(spoken(voice, pool, cache, SENTENCE)) for _ in range(3)]
     await asyncio.to_thread(gate.reached.wait, 30)
