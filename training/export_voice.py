@@ -1,8 +1,10 @@
 """Export the trained embedded voice as a bundle.
 
     python -m training.export_voice --config configs/training/shanquan.yaml --out build/shanquan
+    python -m training.export_voice --config configs/training/shanquan.yaml --from training/state/shanquan.pt
 
-Input   acoustic/ and the vocoder that `vocoder.ships` names, of the training folder
+Input   acoustic/ and the vocoder that `vocoder.ships` names, of the training folder; or the weights that an
+        earlier export saved, where only the form of the graphs has changed
 Output  VOICES/NAME: five ONNX graphs and voice.yaml; training/state/NAME.pt: the weights they were made of,
         from which training goes on and with which PyTorch speaks (training/reference.py)
 State   none
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from training.nets.sambert import Sambert
 from training.nets.source import HarmonicNoiseSource
 from training.settings import TrainingSettings, load_settings
 from training.train_acoustic import acoustic_config
-from training.train_vocoder import new_source, new_vocoder
+from training.train_vocoder import has_body, new_source, new_vocoder
 
 STATE_FOLDER = Path(__file__).parent / "state"
 # Frames fed per vocoder block. The look-ahead of 3 leaves 3 frames (37.5 ms) of sound in the first one.
@@ -40,6 +42,30 @@ F0_FLOOR_HZ = 30.0
 DESCRIPTION = (
     "Mandarin, synthetic female voice; trained by this project on speech of espeak-ng (see MODEL_CARD.md)"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedVoice:
+    """The networks of an embedded voice, and the statistics of what they were trained on."""
+
+    acoustic: Sambert
+    vocoder: EmbeddedVocoder | HarmonicNoiseSource
+    statistics: Statistics
+
+
+def load_trained(settings: TrainingSettings, out: Path) -> TrainedVoice:
+    """Load what the trainings in `out` have come to."""
+    return TrainedVoice(load_acoustic(settings, out), load_vocoder(settings, out), load_statistics(out))
+
+
+def load_saved(settings: TrainingSettings, path: Path) -> TrainedVoice:
+    """Load what `save_state` wrote."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    acoustic = Sambert(acoustic_config(settings.acoustic, settings.audio))
+    acoustic.load_state_dict(state["acoustic"])
+    vocoder = new_vocoder(settings) if has_body(state["vocoder"]) else new_source(settings)
+    vocoder.load_state_dict(state["vocoder"])
+    return TrainedVoice(acoustic.eval(), vocoder.eval(), Statistics(**state["statistics"]))
 
 
 def load_acoustic(settings: TrainingSettings, out: Path) -> Sambert:
@@ -118,30 +144,29 @@ def embedded_manifest(
     )
 
 
-def export_voice(settings: TrainingSettings, out: Path, voices: Path) -> Path:
+def export_voice(settings: TrainingSettings, voice: TrainedVoice, voices: Path) -> Path:
     """Write the bundle; return its folder.
 
     Raises:
         ExportError: A graph differs from its network.
     """
     folder = voices / settings.name
-    model, vocoder = load_acoustic(settings, out), load_vocoder(settings, out)
-    streaming = StreamingEmbeddedVocoder(vocoder)
-    manifest = embedded_manifest(settings, load_statistics(out), model, streaming)
-    graphs = acoustic_graphs(model, neutral_emotion=manifest.emotions.get(NEUTRAL))
+    streaming = StreamingEmbeddedVocoder(voice.vocoder)
+    manifest = embedded_manifest(settings, voice.statistics, voice.acoustic, streaming)
+    graphs = acoustic_graphs(voice.acoustic, neutral_emotion=manifest.emotions.get(NEUTRAL))
     graphs["vocoder"] = embedded_vocoder_graph(streaming, settings.audio.n_mels)
     write_bundle(folder, graphs, manifest)
     return folder
 
 
-def save_state(settings: TrainingSettings, out: Path, folder: Path = STATE_FOLDER) -> Path:
+def save_state(settings: TrainingSettings, voice: TrainedVoice, folder: Path = STATE_FOLDER) -> Path:
     """Write the weights and statistics that further training and the PyTorch reference start from."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{settings.name}.pt"
     state = {
-        "acoustic": load_acoustic(settings, out).state_dict(),
-        "vocoder": load_vocoder(settings, out).state_dict(),
-        "statistics": asdict(load_statistics(out)),
+        "acoustic": voice.acoustic.state_dict(),
+        "vocoder": voice.vocoder.state_dict(),
+        "statistics": asdict(voice.statistics),
     }
     torch.save(state, path)
     return path
@@ -151,14 +176,22 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    weights = parser.add_mutually_exclusive_group(required=True)
+    weights.add_argument("--out", type=Path, help="the training folder")
+    weights.add_argument(
+        "--from", type=Path, dest="saved", metavar="STATE", help="weights saved by an export"
+    )
     parser.add_argument("--voices", type=Path, default=Path("voices"))
     arguments = parser.parse_args()
     settings = load_settings(arguments.config)
-    folder = export_voice(settings, arguments.out, arguments.voices)
+    if arguments.saved is not None:
+        voice = load_saved(settings, arguments.saved)
+    else:
+        voice = load_trained(settings, arguments.out)
+        sys.stdout.write(f"weights in {save_state(settings, voice)}\n")
+    folder = export_voice(settings, voice, arguments.voices)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    state = save_state(settings, arguments.out)
-    sys.stdout.write(f"exported {folder}: {size / 1e6:.1f} MB; weights in {state}\n")
+    sys.stdout.write(f"exported {folder}: {size / 1e6:.1f} MB\n")
 
 
 if __name__ == "__main__":

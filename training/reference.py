@@ -11,7 +11,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,15 +22,11 @@ from streaming.text.symbols import SymbolTables
 from streaming.types import FloatArray, IntArray, Style
 from streaming.voice import load_manifest
 from training.checkpoints import load_acoustic, load_vocoder
-from training.export_voice import STATE_FOLDER
-from training.nets.embedded_vocoder import EmbeddedVocoder
-from training.nets.sambert import Sambert
-from training.nets.source import HarmonicNoiseSource, soft_limit
+from training.export_voice import STATE_FOLDER, TrainedVoice, load_saved
+from training.nets.source import soft_limit
 from training.self_check import whole_audio
 from training.settings import TrainingSettings, load_settings
 from training.sources import find_sources
-from training.train_acoustic import acoustic_config
-from training.train_vocoder import has_body, new_source, new_vocoder
 from training.untrusted import CheckpointError
 
 CONFIG_FOLDER = Path(__file__).parent.parent / "configs" / "training"
@@ -50,8 +45,7 @@ def load_reference(voice_folder: Path) -> Reference:
     """
     manifest = as_sambert(load_manifest(voice_folder))
     settings = load_settings(CONFIG_FOLDER / f"{manifest.name}.yaml")
-    state = torch.load(STATE_FOLDER / f"{manifest.name}.pt", map_location="cpu", weights_only=True)
-    return speaker_of(settings, state, manifest)
+    return speaker_of(settings, load_saved(settings, STATE_FOLDER / f"{manifest.name}.pt"), manifest)
 
 
 def load_imported_reference(checkpoint: Path, manifest: SambertManifest) -> Reference:
@@ -81,11 +75,9 @@ def load_imported_reference(checkpoint: Path, manifest: SambertManifest) -> Refe
     return speak
 
 
-def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: SambertManifest) -> Reference:
-    """Build the reference from saved weights."""
-    acoustic = Sambert(acoustic_config(settings.acoustic, settings.audio)).eval()
-    acoustic.load_state_dict(state["acoustic"])
-    vocoder = restore_vocoder(settings, state["vocoder"])
+def speaker_of(settings: TrainingSettings, voice: TrainedVoice, manifest: SambertManifest) -> Reference:
+    """Build the reference from the networks."""
+    acoustic, vocoder = voice.acoustic, voice.vocoder
     emotions = {name: SymbolTables().emotion_id(name) for name in settings.corpus.emotions}
     rows, lookahead, n_mels = manifest.f0, manifest.vocoder.lookahead_frames, manifest.n_mels
     if rows is None:
@@ -108,12 +100,3 @@ def speaker_of(settings: TrainingSettings, state: dict[str, Any], manifest: Samb
         return np.asarray(soft_limit(audio[0, lookahead * manifest.hop_length :]).numpy(), np.float32)
 
     return speak
-
-
-def restore_vocoder(
-    settings: TrainingSettings, weights: dict[str, Tensor]
-) -> EmbeddedVocoder | HarmonicNoiseSource:
-    """Load a vocoder's weights: source and body, or the source alone."""
-    vocoder = new_vocoder(settings) if has_body(weights) else new_source(settings)
-    vocoder.load_state_dict(weights)
-    return vocoder.eval()

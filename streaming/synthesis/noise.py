@@ -23,9 +23,13 @@ DoubleArray = NDArray[np.float64]
 
 
 def _mix(state: UnsignedArray) -> UnsignedArray:
-    state = (state ^ (state >> np.uint64(30))) * MIX_1
-    state = (state ^ (state >> np.uint64(27))) * MIX_2
-    return state ^ (state >> np.uint64(31))
+    """Mix in place, without an array per operation."""
+    state ^= state >> np.uint64(30)
+    state *= MIX_1
+    state ^= state >> np.uint64(27)
+    state *= MIX_2
+    state ^= state >> np.uint64(31)
+    return state
 
 
 def stream_key(seed: int, stream: int) -> np.uint64:
@@ -38,8 +42,11 @@ def stream_key(seed: int, stream: int) -> np.uint64:
 def hash_uniform(key: np.uint64, positions: NDArray[np.int64]) -> DoubleArray:
     """Uniform values in [0, 1) of 53 bits, one per position (negative positions are legal)."""
     counter = positions.astype(np.int64).view(np.uint64)
-    bits = _mix(counter * GOLDEN_GAMMA + key)
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    counter *= GOLDEN_GAMMA
+    counter += key
+    bits = _mix(counter)
+    bits >>= np.uint64(11)
+    return np.multiply(bits, 2.0**-53, dtype=np.float64)
 
 
 def uniform_noise(key: np.uint64, positions: NDArray[np.int64]) -> DoubleArray:

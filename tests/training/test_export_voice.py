@@ -10,7 +10,7 @@ from torch import nn
 
 from streaming.text.symbols import SymbolTables
 from tests.training.tiny import tiny_settings
-from training.export_voice import embedded_manifest, load_acoustic, load_vocoder, save_state
+from training.export_voice import embedded_manifest, load_acoustic, load_trained, load_vocoder, save_state
 from training.features import Statistics
 from training.nets.embedded_streaming import StreamingEmbeddedVocoder
 from training.nets.embedded_vocoder import EmbeddedVocoder
@@ -90,7 +90,8 @@ def test_a_body_takes_the_sources_place(settings: TrainingSettings, out: Path) -
 
 
 def test_the_state_file_holds_weights_and_statistics(settings: TrainingSettings, out: Path) -> None:
-    path = save_state(shipping(settings, "source"), out, out / "state")
+    settings = shipping(settings, "source")
+    path = save_state(settings, load_trained(settings, out), out / "state")
     assert path == out / "state" / "tiny.pt"
     state = torch.load(path, weights_only=True)
     assert set(state) == {"acoustic", "vocoder", "statistics"}

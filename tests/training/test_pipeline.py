@@ -17,7 +17,7 @@ from streaming.types import Phonemes, Style
 from tests.training.tiny import tiny_settings
 from training.corpus import make_corpus
 from training.evaluate import EVALUATION_NAME, evaluate, speak
-from training.export_voice import export_voice, save_state
+from training.export_voice import export_voice, load_saved, load_trained, save_state
 from training.features import extract_features, load_statistics, load_utterances
 from training.model_card import write_card
 from training.reference import speaker_of
@@ -58,7 +58,7 @@ def lengthen_durations(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def voice_folder(settings: TrainingSettings, out: Path) -> Path:
-    return export_voice(settings, out, out / "voices")
+    return export_voice(settings, load_trained(settings, out), out / "voices")
 
 
 def test_the_corpus_is_the_same_in_every_process(tmp_path: Path) -> None:
@@ -115,15 +115,25 @@ def test_a_finished_training_resumes_and_does_nothing_more(settings: TrainingSet
 def test_the_exported_voice_speaks_like_pytorch(
     settings: TrainingSettings, out: Path, voice_folder: Path
 ) -> None:
-    state = torch.load(save_state(settings, out, out / "state"), weights_only=True)
+    saved = save_state(settings, load_trained(settings, out), out / "state")
     voice = load_voice(voice_folder)
-    reference = speaker_of(settings, state, voice.manifest)
+    reference = speaker_of(settings, load_saved(settings, saved), voice.manifest)
     item = next(load_utterances(out, "validation", SymbolTables()))
     ours = speak(voice, item).audio
     theirs = reference(item.ids, Style(emotion=item.emotion))
     assert len(ours) == len(theirs)
     # Not sample by sample: a rounding difference of 1e-6 in the F0 row grows to 0.1 rad in the last harmonic.
     assert np.sqrt(((ours - theirs) ** 2).mean()) < 0.01 * np.sqrt((theirs**2).mean())
+
+
+def test_saved_weights_are_exported_like_those_of_the_training(
+    settings: TrainingSettings, out: Path, voice_folder: Path, tmp_path: Path
+) -> None:
+    saved = save_state(settings, load_trained(settings, out), tmp_path / "state")
+    again = export_voice(settings, load_saved(settings, saved), tmp_path / "voices")
+    for name in ("decoder", "postnet", "vocoder", "memory"):
+        file = f"{name}.fp32.onnx"
+        assert (again / file).read_bytes() == (voice_folder / file).read_bytes()
 
 
 def test_evaluation_measures_everything(settings: TrainingSettings, out: Path, voice_folder: Path) -> None:

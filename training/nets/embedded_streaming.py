@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.nets.embedded_vocoder import EmbeddedVocoder
+from training.nets.folded_shaper import FoldedShaper, Quarters
 from training.nets.hifigan import FINAL_SLOPE, Generator, SourceDown
 from training.nets.module_list import ModuleListOf
+from training.nets.onnx_shape import reshape
 from training.nets.packed_state import StateLayout, StateReader
-from training.nets.source import LEAKY_SLOPE, WINDOWS_PER_BLOCK, HarmonicNoiseSource, gate_pulses, soft_limit
+from training.nets.source import LEAKY_SLOPE, WINDOWS_PER_BLOCK, HarmonicNoiseSource, soft_limit
 from training.nets.streaming_ops import StreamingConv, StreamingUpsample, streaming_conv
 from training.nets.streaming_vocoder import StreamingResidualGroup
 
@@ -32,24 +34,23 @@ class StreamingSourceSignal(nn.Module):
 
     def __init__(self, source: HarmonicNoiseSource, layout: StateLayout) -> None:
         super().__init__()
-        self.net, self.shaper = source.net, source.shaper
+        self.net, self.shaper = source.net, FoldedShaper(source.shaper)
         self.hop_length = source.hop_length
         self.convs = ModuleListOf(_plain_conv(conv, layout) for conv in source.net.convs)
         self.out = _plain_conv(source.net.out, layout)
-        layout.reserve(1)  # voicing of the last frame
+        layout.reserve(1, 1)  # voicing of the last frame
         layout.reserve(2, 1, self.hop_length)
         layout.reserve(WINDOWS_PER_BLOCK - 1, self.hop_length)
 
     def forward(self, mel: Tensor, f0: Tensor, excitation: Tensor, state: StateReader) -> Tensor:
         """Return the source signal [B, T * hop]."""
-        magnitudes = gate_pulses(self._magnitudes(mel, f0, state), self._delayed_voicing(f0, state))
-        batch, n_sources = excitation.shape[:2]
-        blocks = excitation.reshape(batch, n_sources, -1, self.hop_length)
+        magnitudes, voiced = self._magnitudes(mel, f0, state), self._delayed_voicing(f0, state)
+        blocks = reshape(excitation, 0, 0, -1, self.hop_length)
         last = state.take()
         assert last is not None
         state.give(blocks[:, :, -1:])
         windows = torch.cat([torch.cat([last, blocks[:, :, :-1]], 2), blocks], -1)
-        return self._overlap_add(self.shaper(windows, magnitudes), state)
+        return self._overlap_add(self.shaper(windows, magnitudes, voiced), state)
 
     def _magnitudes(self, mel: Tensor, f0: Tensor, state: StateReader) -> Tensor:
         x = self.net.condition(mel, f0).unsqueeze(2)
@@ -60,21 +61,22 @@ class StreamingSourceSignal(nn.Module):
         return self.net.magnitudes(log_magnitudes.squeeze(2))
 
     def _delayed_voicing(self, f0: Tensor, state: StateReader) -> Tensor:
-        last = state.take()
+        """U/V of the frame before each, [B, T, 1]: the one that its window is centred on."""
+        last, voiced = state.take(), f0[..., 1:]
         assert last is not None
-        state.give(f0[:, -1:, 1])
-        return torch.cat([last, f0[:, :-1, 1]], 1)
+        state.give(voiced[:, -1:])
+        return torch.cat([last, voiced[:, :-1]], 1)
 
-    def _overlap_add(self, filtered: Tensor, state: StateReader) -> Tensor:
+    def _overlap_add(self, quarters: Quarters, state: StateReader) -> Tensor:
         tail = WINDOWS_PER_BLOCK - 1
-        quarters = filtered.reshape(filtered.size(0), -1, WINDOWS_PER_BLOCK, self.hop_length)
-        padded = [F.pad(quarters[:, :, k], (0, 0, k, tail - k)) for k in range(WINDOWS_PER_BLOCK)]
-        total = padded[0] + padded[1] + padded[2] + padded[3]
+        padded = [F.pad(quarter, (0, 0, k, tail - k)) for k, quarter in enumerate(quarters)]
+        ascending, descending = padded[0] + padded[2], padded[1] + padded[3]
+        total = ascending[..., : self.hop_length] + descending[..., 1:].flip(-1)
         pending = state.take()
         assert pending is not None
         total = torch.cat([total[:, :tail] + pending, total[:, tail:]], 1)
         state.give(total[:, -tail:])
-        return total[:, :-tail].reshape(filtered.size(0), -1)
+        return total[:, :-tail].flatten(1)
 
 
 class StreamingBody(nn.Module):

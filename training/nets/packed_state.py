@@ -62,7 +62,7 @@ class StateReader:
 
     def give(self, successor: Tensor) -> None:
         """Record what the buffer taken last becomes."""
-        self._successors.append(successor.reshape(successor.size(0), -1))
+        self._successors.append(successor.flatten(1))
 
     def pack(self) -> Tensor:
         """The next packed state [B, S]."""

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.nets.module_list import ModuleListOf
+from training.nets.onnx_shape import reshape
 
 LOOKAHEAD_FRAMES = 3
 WINDOWS_PER_BLOCK = 4
@@ -34,8 +35,8 @@ DISPERSION_SAMPLES = 24.0  # 1.5 ms at 16 kHz: peaks fall by a quarter; twice as
 LIMIT_KNEE = 0.85
 
 
-def _synthesis(n_fft: int, dispersion_samples: float) -> Tensor:
-    """Inverse DFT matrix [2 * n_freqs, n_fft] with an all-pass dispersion in it.
+def dispersion_phase(n_fft: int, dispersion_samples: float) -> Tensor:
+    """Phase of an all-pass dispersion per frequency [n_fft / 2 + 1], float64 radians.
 
     Zero-phase pulses put all their energy into one sample: such speech peaks a third higher than the
     teacher's at the same loudness. Low frequencies are therefore delayed by up to `dispersion_samples`, and
@@ -45,7 +46,15 @@ def _synthesis(n_fft: int, dispersion_samples: float) -> Tensor:
     freq = torch.arange(n_freqs, dtype=torch.float64)
     delay = 1.0 - 2.0 * torch.log1p(40.0 * freq / (n_freqs - 1)) / math.log(41.0)
     phase = (dispersion_samples * delay * 2.0 * math.pi / n_fft).cumsum(0)
-    cos, sin = (phase - phase[0]).cos()[:, None], (phase - phase[0]).sin()[:, None]
+    return phase - phase[0]
+
+
+def _synthesis(n_fft: int, dispersion_samples: float) -> Tensor:
+    """Inverse DFT matrix [2 * n_freqs, n_fft] with the dispersion in it."""
+    n_freqs = n_fft // 2 + 1
+    freq = torch.arange(n_freqs, dtype=torch.float64)
+    phase = dispersion_phase(n_fft, dispersion_samples)[:, None]
+    cos, sin = phase.cos(), phase.sin()
     scale = torch.full((n_freqs, 1), 2.0 / n_fft, dtype=torch.float64)
     scale[0] = scale[-1] = 1.0 / n_fft
     angle = 2.0 * math.pi * torch.outer(freq, torch.arange(n_fft, dtype=torch.float64)) / n_fft
@@ -69,7 +78,7 @@ class SpectralShaper(nn.Module):
 
     def __init__(self, hop_length: int, n_bins: int, dispersion_samples: float = DISPERSION_SAMPLES) -> None:
         super().__init__()
-        self.hop_length = hop_length
+        self.hop_length, self.dispersion_samples = hop_length, dispersion_samples
         taps = 2 * (n_bins - 1)
         n_fft = WINDOWS_PER_BLOCK * hop_length
         if taps > 2 * hop_length:
@@ -136,8 +145,7 @@ class SourceNet(nn.Module):
 
     def magnitudes(self, log_magnitudes: Tensor) -> Tensor:
         """Turn the last layer [B, 2 * n_bins, T] into magnitudes [B, 2, T, n_bins]."""
-        batch, _, n_frames = log_magnitudes.shape
-        return log_magnitudes.reshape(batch, 2, self.n_bins, n_frames).transpose(2, 3).clamp(max=4.0).exp()
+        return reshape(log_magnitudes, 0, 2, self.n_bins, -1).transpose(2, 3).clamp(max=4.0).exp()
 
 
 class HarmonicNoiseSource(nn.Module):

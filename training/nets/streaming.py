@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.nets.attention import PncaLayer
+from training.nets.decoder import PncaDecoder
 from training.nets.duration_loop import DurationLoop
 from training.nets.filled_pauses import FilledPauses, lengthened
 from training.nets.fsmn import FsmnFeedForward, FsmnMemory
@@ -132,7 +133,11 @@ class DecoderMemory(nn.Module):
 
 
 class _StepLayer(nn.Module):
-    """One PNCA layer for a single step: own and memory heads side by side in one attention."""
+    """One PNCA layer for a single step: own and memory heads side by side in one attention.
+
+    Everything keeps the axes [B, 1, H, 2 or 1, W or 1, dh] that the decoder has cut it to, so that no
+    operation is spent on adding or dropping one: a small network takes as long as it has operations.
+    """
 
     qkv_weight: Tensor
     qkv_bias: Tensor
@@ -144,16 +149,18 @@ class _StepLayer(nn.Module):
         attention = layer.pnca_attn
         self.n_heads = attention.n_heads
         self.layer_norm, self.pos_ffn = attention.layer_norm, layer.pos_ffn
-        units = attention.fc_x.in_features
+        self.units = units = attention.fc_x.in_features
         weight, bias = attention.w_x_qkv.weight.detach().clone(), attention.w_x_qkv.bias.detach().clone()
         scale = 1 / sqrt(units // self.n_heads)  # folded into the query
         weight[:units] *= scale
         bias[:units] *= scale
         self.register_buffer("qkv_weight", weight)
         self.register_buffer("qkv_bias", bias)
-        self.register_buffer(
-            "out_weight", torch.cat([attention.fc_x.weight, attention.fc_h.weight], dim=1).detach()
-        )
+        # The attention yields [H, 2, dh] per stream: own and memory heads in turn.
+        columns = [
+            fc.weight.detach().reshape(units, self.n_heads, 1, -1) for fc in (attention.fc_x, attention.fc_h)
+        ]
+        self.register_buffer("out_weight", torch.cat(columns, dim=2).reshape(units, -1))
         self.register_buffer("out_bias", (attention.fc_x.bias + attention.fc_h.bias).detach())
 
     def forward(
@@ -163,28 +170,28 @@ class _StepLayer(nn.Module):
 
         Args:
             x: [B, d].
-            own: Keys and values of the previous steps, oldest first, each [B, H, W, dh].
-            memory: Keys and values of the memory window, each [B, H, W, dh].
-            mask: Additive, [B, 2, 1, 1, W]: own window (after the shift), then memory window.
+            own: Keys and values of the previous W - 1 steps, oldest first, each [B, 1, H, 1, W - 1, dh].
+            memory: Keys and values of the memory window, each [B, 1, H, 1, W, dh].
+            mask: Additive, [B, 1, 1, 2, 1, W]: own window (after the shift), then memory window.
 
         Returns:
-            x [B, d], and the own keys and values shifted by one slot, each [B, H, W, dh].
+            x [B, d], and the own key and value of this step, each [B, 1, H, 1, 1, dh].
         """
-        n_batch, n_heads = x.size(0), self.n_heads
         projected = F.linear(self.layer_norm(x), self.qkv_weight, self.qkv_bias)
-        query, key, value = projected.reshape(n_batch, 3, n_heads, 1, -1).unbind(1)
-        keys = torch.cat([own[0][:, :, 1:], key], dim=2)
-        values = torch.cat([own[1][:, :, 1:], value], dim=2)
-        all_keys = torch.stack([keys, memory[0]], dim=1)  # [B, 2, H, W, dh]
-        all_values = torch.stack([values, memory[1]], dim=1)
-        weights = torch.softmax(torch.matmul(query.unsqueeze(1), all_keys.transpose(-2, -1)) + mask, dim=-1)
-        mixed = torch.matmul(weights, all_values).reshape(n_batch, -1)
+        heads = projected.reshape(-1, 3, self.n_heads, 1, 1, self.units // self.n_heads)
+        query, key, value = heads.split(1, dim=1)
+        keys, values = (
+            torch.cat([torch.cat([before, newest], dim=4), ahead], dim=3)  # [B, 1, H, 2, W, dh]
+            for before, newest, ahead in zip(own, (key, value), memory, strict=True)
+        )
+        weights = torch.softmax(torch.matmul(query, keys.transpose(-2, -1)) + mask, dim=-1)
+        mixed = torch.matmul(weights, values).reshape(-1, 2 * self.units)
         x = x + F.linear(mixed, self.out_weight, self.out_bias)
         feed_forward = self.pos_ffn
         hidden = F.relu(
             F.linear(feed_forward.layer_norm(x), feed_forward.w_1.weight[:, :, 0], feed_forward.w_1.bias)
         )
-        return x + F.linear(hidden, feed_forward.w_2.weight[:, :, 0], feed_forward.w_2.bias), keys, values
+        return x + F.linear(hidden, feed_forward.w_2.weight[:, :, 0], feed_forward.w_2.bias), key, value
 
 
 class StreamingDecoderStep(nn.Module):
@@ -196,11 +203,17 @@ class StreamingDecoderStep(nn.Module):
     anything finite.
     """
 
+    in_weight: Tensor
+    in_bias: Tensor
+
     def __init__(self, model: Sambert) -> None:
         super().__init__()
-        decoder = model.mel_decoder.mel_dec
-        self.decoder = decoder
+        self.decoder = decoder = model.mel_decoder.mel_dec
         self.layers = ModuleListOf(_StepLayer(layer) for layer in decoder.pnca)
+        self.prenet = nn.Sequential(*list(decoder.prenet.fcs)[:-1])
+        weight, bias = _folded_input(decoder)
+        self.register_buffer("in_weight", weight)
+        self.register_buffer("in_bias", bias)
 
     def forward(
         self,
@@ -228,58 +241,74 @@ class StreamingDecoderStep(nn.Module):
         Returns:
             frames [B, r, F], self_k, self_v.
         """
-        x = self.decoder.dec_in_proj(torch.cat([row, self.decoder.prenet(prev)], dim=-1)) * self.decoder.scale
-        mask = torch.stack([self_mask, mem_mask], dim=1)[:, :, None, None, :]
+        n_layers = len(self.layers)
+        x = F.linear(torch.cat([row, self.prenet(prev)], dim=-1), self.in_weight, self.in_bias)
+        mask = torch.stack([self_mask, mem_mask], dim=1)[:, None, None, :, None, :]
+        before = torch.cat([self_k, self_v], dim=1)[:, :, :, 1:].unsqueeze(3)  # [B, 2 L, H, 1, W - 1, dh]
+        own = before.split(1, dim=1)
+        memory = torch.cat([mem_k, mem_v], dim=1).unsqueeze(3).split(1, dim=1)
         keys: list[Tensor] = []
         values: list[Tensor] = []
         for index, layer in enumerate(self.layers):
-            own = (self_k[:, index], self_v[:, index])
-            x, key, value = layer(x, own, (mem_k[:, index], mem_v[:, index]), mask)
+            pairs = ((part[index], part[n_layers + index]) for part in (own, memory))
+            x, key, value = layer(x, *pairs, mask)
             keys.append(key)
             values.append(value)
+        after = torch.cat([before, torch.cat([*keys, *values], dim=1)], dim=4).squeeze(3)
+        new_k, new_v = after.split(n_layers, dim=1)
         frames = self.decoder.dec_out_proj(self.decoder.ln(x))
-        frames = frames.reshape(x.size(0), self.decoder.outputs_per_step, self.decoder.n_features)
-        return frames, torch.stack(keys, dim=1), torch.stack(values, dim=1)
+        return frames.reshape(-1, self.decoder.outputs_per_step, self.decoder.n_features), new_k, new_v
+
+
+@torch.no_grad()
+def _folded_input(decoder: PncaDecoder) -> tuple[Tensor, Tensor]:
+    """Weight and bias from [memory row, prenet's last hidden layer] to the first layer's input.
+
+    Folds three linear maps that follow each other: the prenet's last layer, the input projection, the scale.
+    """
+    last = decoder.prenet.fcs[-1]
+    assert isinstance(last, nn.Linear)
+    projection = decoder.dec_in_proj
+    weight = projection.weight.double() * decoder.scale
+    of_row, of_prenet = weight.split([weight.size(1) - last.out_features, last.out_features], dim=1)
+    bias = projection.bias.double() * decoder.scale + of_prenet @ last.bias.double()
+    return torch.cat([of_row, of_prenet @ last.weight.double()], dim=1).float(), bias.float()
 
 
 class _PostnetLayer(nn.Module):
     """One FSMN layer whose output lags `right` frames behind; keeps the last `filter - 1` contexts."""
 
-    def __init__(
-        self, feed_forward: FsmnFeedForward, memory: FsmnMemory, delay: int, layout: StateLayout
-    ) -> None:
+    memory_weight: Tensor
+
+    def __init__(self, feed_forward: FsmnFeedForward, memory: FsmnMemory, layout: StateLayout) -> None:
         super().__init__()
-        self.feed_forward, self.conv = feed_forward, memory.conv_dw
-        self.context, self.delay, self.right = memory.left + memory.right, delay, memory.right
+        self.feed_forward = feed_forward
+        self.context, self.right = memory.left + memory.right, memory.right
         width_in, width = feed_forward.w_1.in_channels, memory.conv_dw.out_channels
+        weight = memory.conv_dw.weight.detach().unsqueeze(2).clone()
+        weight[..., memory.left] += 1.0  # the context itself, which the memory is added to
+        self.register_buffer("memory_weight", weight)
         self.residual = width_in == width
         layout.reserve(width, 1, self.context)
         if self.residual:
-            layout.reserve(self.right, width)
+            layout.reserve(width, 1, self.right)
 
-    def forward(self, x: Tensor, positions: Tensor, length: Tensor, state: StateReader) -> Tensor:
-        """Map [B, T, C_in] to [B, T, C]; `positions` [B, T] are those of the PostNet's input frames."""
-        contexts = self.feed_forward(x) * _inside(positions - self.delay, length)
-        before = state.take()
-        assert before is not None
-        window = torch.cat([before, contexts.transpose(1, 2).unsqueeze(2)], dim=3)  # [B, C, 1, context + T]
+    def forward(self, x: Tensor, inside: Tensor, state: StateReader) -> Tensor:
+        """Map [B, C_in, 1, T] to [B, C, 1, T]; `inside` [B, 1, 1, T] is 0 beyond the utterance."""
+        w_1, w_2 = self.feed_forward.w_1, self.feed_forward.w_2
+        hidden = F.relu(F.conv2d(x, w_1.weight.unsqueeze(2), w_1.bias))
+        contexts = F.conv2d(hidden, w_2.weight.unsqueeze(2)) * inside
+        window = torch.cat([_required(state.take()), contexts], dim=3)
         state.give(window[..., -self.context :])
-        around = F.conv2d(window, self.conv.weight.unsqueeze(2), groups=self.conv.groups)
-        centre = window[..., self.context - self.right : window.size(3) - self.right]
-        memory = (around + centre).squeeze(2).transpose(1, 2)
+        memory = F.conv2d(window, self.memory_weight, groups=self.memory_weight.size(0))
         if self.residual:
             earlier = state.take()
             if earlier is not None:
-                x = torch.cat([earlier, x], dim=1)
-                state.give(x[:, -self.right :])
-                x = x[:, : -self.right]
+                x = torch.cat([earlier, x], dim=3)
+                state.give(x[..., -self.right :])
+                x = x[..., : -self.right]
             memory = memory + x
         return memory
-
-
-def _inside(positions: Tensor, length: Tensor) -> Tensor:
-    """[B, T, 1]: 1 where a frame position lies inside the utterance, else 0."""
-    return ((positions >= 0) & (positions < length[:, None])).float().unsqueeze(-1)
 
 
 class StreamingPostnet(nn.Module):
@@ -290,17 +319,21 @@ class StreamingPostnet(nn.Module):
     forced to zero, layer by layer (zero *inputs* would not do, the layers have a bias).
     """
 
+    delays: Tensor
+
     def __init__(self, model: Sambert) -> None:
         super().__init__()
         postnet: PostNet = model.mel_postnet
         self.layout = layout = StateLayout()
         self.n_features = model.config.num_mels
         self.layers = ModuleListOf[_PostnetLayer]()
-        delay = 0
+        delay, delays = 0, list[int]()
         for feed_forward, memory in zip(postnet.fsmn.ffn_lst, postnet.fsmn.memory_block_lst, strict=True):
-            self.layers.append(_PostnetLayer(feed_forward, memory, delay, layout))
+            self.layers.append(_PostnetLayer(feed_forward, memory, layout))
+            delays.append(delay)
             delay += memory.right
         self.delay_frames = delay
+        self.register_buffer("delays", torch.tensor(delays)[None, :, None, None])
         self.lstm, self.fc = _gated_lstm(postnet.lstm), postnet.fc
         layout.reserve(postnet.lstm.hidden_size)
         layout.reserve(postnet.lstm.hidden_size)
@@ -324,12 +357,15 @@ class StreamingPostnet(nn.Module):
         """
         reader = self.layout.unpack(state)
         positions = start[:, None] + torch.arange(frames.size(1), device=frames.device)
-        x = frames
-        for layer in self.layers:
-            x = layer(x, positions, length, reader)
+        seen = positions[:, None, None] - self.delays  # [B, layers, 1, T]: what each layer is given
+        inside = ((seen >= 0) & (seen < length[:, None, None, None])).float().split(1, dim=1)
+        x = frames.transpose(1, 2).unsqueeze(2)
+        for layer, of_layer in zip(self.layers, inside, strict=True):
+            x = layer(x, of_layer, reader)
         waiting = (positions < self.delay_frames).float().unsqueeze(-1)
+        inputs = torch.cat([x.squeeze(2).transpose(1, 2), waiting], dim=-1)
         hidden, cell = _required(reader.take()), _required(reader.take())
-        refined, (hidden, cell) = self.lstm(torch.cat([x, waiting], dim=-1), (hidden[None], cell[None]))
+        refined, (hidden, cell) = self.lstm(inputs, (hidden[None], cell[None]))
         reader.give(hidden[0])
         reader.give(cell[0])
         if self.delay_frames:
