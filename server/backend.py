@@ -18,6 +18,7 @@ from server.config import CacheConfig, ServerConfig, TextConfig, VoiceConfig
 from server.segment_store import open_store
 from server.voice_folders import voice_folders
 from streaming.engines.choice import MIN_SNR_DB, Choice, EnginePlan
+from streaming.engines.tuned import read_tuned
 from streaming.errors import (
     BadRequestError,
     ConfigError,
@@ -228,7 +229,9 @@ def engine_plan(voice: VoiceConfig) -> EnginePlan:
         for network, chosen in voice.networks.items()
     }
     limits = dict(MIN_SNR_DB) | {str(precision): limit for precision, limit in voice.min_snr_db.items()}
-    return EnginePlan(default, networks, voice.on_failure, limits)
+    return EnginePlan(
+        default, networks, voice.on_failure, limits, voice.engines, partial(read_tuned, voice.engines)
+    )
 
 
 def start_backend(config: ServerConfig) -> Backend:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
+from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -64,9 +65,15 @@ class VoiceConfig(_Section):
     networks: dict[NetworkName, NetworkConfig] = {}
     on_failure: OnFailure = "refuse"
     min_snr_db: dict[Precision, float] = {}
+    engine_folder: Path | None = None
     preload: tuple[str, ...] = ()
     memory_limit_mb: Annotated[int, Field(ge=0)] = 4096
     load_s: PositiveSeconds = 30.0
+
+    @property
+    def engines(self) -> Path:
+        """Where engines and what was found by tuning are kept: `engine_folder`, or this user's own."""
+        return self.engine_folder or user_cache_path("zhiyin", appauthor=False) / "engines"
 
 
 class WorkerConfig(_Section):

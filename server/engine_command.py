@@ -14,27 +14,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
 from server.flags import add_config_flags, config_of
 from server.import_command import print_progress
 from server.voices_command import default_voice, voice_folder
-from streaming.engines.tensorrt_build import (
-    RTX_TARGET,
-    EngineCache,
-    EngineKey,
-    Library,
-    Range,
-    build_engine,
-    library_version,
-)
+from streaming.engines.cuda_device import open_device
+from streaming.engines.engine_cache import EngineCache, EngineKey, Range
+from streaming.engines.tensorrt_build import RTX_TARGET, Library, build_engine, library_version
 from streaming.errors import ConfigError
 from streaming.manifest import NetworkName
 from streaming.sambert_manifest import SambertManifest, as_sambert
 from streaming.voice import load_manifest, verify_files
 
 LIBRARIES: tuple[Library, ...] = ("tensorrt", "tensorrt_rtx")
-MOST_ROWS = 32
+BATCHES = (1, 8, 32)  # of the networks that serve several streams at once
+STACKABLE: tuple[NetworkName, ...] = ("decoder", "postnet", "vocoder")
 MOST_TOKENS = 512
 MOST_STEPS = 4096
 MOST_FRAMES = 64
@@ -55,7 +48,9 @@ def add_engine(commands: Any) -> None:
     build.add_argument(
         "--precision", default="fp32", help="fp32, fp16 or int8-tensorrt, as the voice has them"
     )
-    build.add_argument("--cache", type=Path, metavar="DIR", help="where engines are kept")
+    build.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where engines are kept (voice.engine_folder)"
+    )
     add_config_flags(build)
     build.set_defaults(run=build_engines)
 
@@ -72,16 +67,17 @@ def build_engines(parsed: argparse.Namespace) -> int:
     folder = voice_folder(config, parsed.name or default_voice(config))
     manifest = as_sambert(load_manifest(folder))
     verify_files(folder, manifest)
-    cache = EngineCache(parsed.cache or user_cache_path("zhiyin", appauthor=False) / "engines")
-    version = library_version(parsed.library)
+    cache = EngineCache(parsed.cache or config.voice.engines)
+    version, target = library_version(parsed.library), _target(parsed.library)
     for network, file in _files(manifest, parsed.precision):
         sizes = network_sizes(manifest, network)
-        key = EngineKey(manifest.sha256[file], parsed.library, version, _target(parsed.library), sizes)
+        batches = BATCHES if network in STACKABLE else BATCHES[:1]
+        key = EngineKey(manifest.sha256[file], parsed.library, version, target, sizes, batches)
         if cache.read(key) is not None:
             sys.stdout.write(f"{file}: there already\n")
             continue
         begun_s = time.monotonic()
-        built = build_engine(parsed.library, folder / file, sizes, print_progress)
+        built = build_engine(parsed.library, folder / file, sizes, batches, print_progress)
         try:
             cache.write(key, built)
         except OSError as error:
@@ -93,20 +89,19 @@ def build_engines(parsed: argparse.Namespace) -> int:
 
 
 def network_sizes(manifest: SambertManifest, network: NetworkName) -> dict[str, Range]:
-    """Return the sizes that the axes of a network have while it serves; names as the exporter gives them."""
+    """Return the sizes that the axes of a network have while it serves, all but the batch."""
     acoustic, hop = manifest.acoustic, manifest.hop_length
     block = manifest.block_frames[-1]
     buckets = acoustic.window_buckets
-    sizes: dict[str, Range] = {"batch": (1, 1, MOST_ROWS)}
     if network == "encoder":
-        return sizes | {"tokens": (1, 40, MOST_TOKENS)}
+        return {"tokens": (1, 40, MOST_TOKENS)}
     if network == "memory":
-        return sizes | {"rows": (1, 64, MOST_STEPS)}
+        return {"rows": (1, 64, MOST_STEPS)}
     if network == "decoder":
-        return sizes | {"window": (buckets[0], buckets[len(buckets) // 2], buckets[-1])}
+        return {"window": (buckets[0], buckets[len(buckets) // 2], buckets[-1])}
     if network == "postnet":
-        return sizes | {"frames": (1, block, MOST_FRAMES)}
-    return sizes | {"frames": (1, block, MOST_FRAMES), "samples": (hop, block * hop, MOST_FRAMES * hop)}
+        return {"frames": (1, block, MOST_FRAMES)}
+    return {"frames": (1, block, MOST_FRAMES), "samples": (hop, block * hop, MOST_FRAMES * hop)}
 
 
 def _files(manifest: SambertManifest, precision: str) -> Iterator[tuple[NetworkName, str]]:
@@ -121,6 +116,4 @@ def _target(library: Library) -> str:
     """Return the compute capability that engines are built for."""
     if library == "tensorrt_rtx":
         return RTX_TARGET
-    from streaming.engines.cuda_device import compute_capability
-
-    return compute_capability()
+    return open_device("cuda").compute_capability

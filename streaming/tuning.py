@@ -49,29 +49,48 @@ class Tried:
     reason: str = ""
 
 
-def candidates(manifest: VoiceManifest, network: NetworkName) -> list[Choice]:
-    """Return what could run a network on this machine's processor, fp32 on ONNX Runtime first."""
+def candidates(manifest: VoiceManifest, network: NetworkName, device: str = "cpu") -> list[Choice]:
+    """Return what could run a network on a device, fp32 on ONNX Runtime first, on the processor."""
     files = manifest.networks[network]
+    kind = device.partition(":")[0]
     found = [
-        Choice(runtime, precision)
+        Choice(runtime, precision, device)
         for runtime, precisions in FILES.items()
         for precision, file in precisions.items()
-        if runtime != FAKE and file in files and "cpu" in DEVICES[runtime] and precision != "fp16"
+        if runtime != FAKE and file in files and kind in DEVICES[runtime]
+        if not (kind == "cpu" and precision == "fp16")  # a processor gains nothing by it
     ]
-    return sorted(found, key=lambda choice: choice != REFERENCE)
+    return [REFERENCE, *(choice for choice in found if choice != REFERENCE)]
 
 
 def try_network(
-    folder: Path, manifest: VoiceManifest, network: NetworkName, calls: Calls, seconds: float
+    folder: Path,
+    manifest: VoiceManifest,
+    network: NetworkName,
+    calls: Calls,
+    seconds: float,
+    *,
+    device: str = "cpu",
+    engines: Path = Path(),
 ) -> list[Tried]:
-    """Measure every candidate for one network. Blocking, about `seconds` and the time to load them."""
+    """Measure every candidate for one network. Blocking, about `seconds` and the time to load them.
+
+    Args:
+        folder: The bundle.
+        manifest: Of the bundle.
+        network: Which.
+        calls: What it is called with.
+        seconds: To measure.
+        device: What to try besides fp32 on the processor.
+        engines: Where engines for NVIDIA GPUs are kept.
+    """
     calls = calls[:: max(len(calls) // MAX_CALLS, 1)]
     opened: dict[Choice, Network] = {}
     refused: list[Tried] = []
-    for choice in candidates(manifest, network):
+    for choice in candidates(manifest, network, device):
         try:
             path = folder / manifest.network_file(network, choice.file_precision)
-            opened[choice] = open_network(path, choice)
+            opened[choice] = open_network(path, choice, engines)
         except VoiceBundleError as error:
             refused.append(Tried(choice, float("nan"), float("nan"), str(error)))
     expected = [opened[REFERENCE](call) for call in calls]

@@ -102,7 +102,8 @@ HOMES: dict[str, set[str]] = {
     | {"training.static_quantisation", "training.half"},
     "openvino": {"streaming.engines.openvino"},
     # tensorrt and tensorrt_rtx are imported by name, in streaming.engines.tensorrt_build only.
-    "pycuda": {"streaming.engines.cuda_device"},
+    "pycuda": {"streaming.engines.cuda_pycuda"},
+    "cuda": {"streaming.engines.cuda_bindings"},
     "diskcache": {"streaming.scheduling.store"},
     "jieba": {"streaming.text", "training"},
     "pypinyin": {"streaming.text", "training"},

@@ -13,15 +13,8 @@ from pathlib import Path
 import onnx
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from streaming.manifest import NetworkName
-
 # What loses more than it gains: sums over many values, and small numbers that would become zero.
 KEPT_IN_FLOAT = ["LayerNormalization", "Softmax", "ReduceMean", "ReduceSum", "Range", "CumSum", "Scan"]
-
-
-# The encoder is left out: it runs once per sentence, and with its duration loop in FP16 ONNX Runtime 1.32
-# crashes while it loads the file.
-HALVED: tuple[NetworkName, ...] = ("memory", "decoder", "postnet", "vocoder")
 
 
 def convert_to_half(source: Path, target: Path) -> None:

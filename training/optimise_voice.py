@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streaming.engines.bundle import snr_db
-from streaming.engines.choice import MIN_SNR_DB, REFERENCE
+from streaming.engines.choice import MIN_SNR_DB, REFERENCE, Choice
 from streaming.engines.network import open_network
 from streaming.errors import VoiceBundleError
 from streaming.manifest import NetworkName, VoiceManifest
 from streaming.recorded_calls import TEXTS, record_calls
 from streaming.synthesis.engine import Array
 from streaming.voice import MANIFEST_NAME, dump_manifest, file_sha256, load_manifest, verify_files
-from training.half import HALVED, convert_to_half
+from training.half import convert_to_half
 from training.quantise import QUANTISED, quantise_dynamically
 from training.static_quantisation import Flavour, quantise_statically
 
@@ -61,7 +61,7 @@ class _Workshop:
         size_mb, before_mb = target.stat().st_size / 1e6, source.stat().st_size / 1e6
         text = f"{network} {precision}: {before_mb:.1f} -> {size_mb:.1f} MB"
         if precision in MIN_SNR_DB:
-            agreement = self._agreement_db(network, source, target)
+            agreement = self._agreement_db(network, precision, source, target)
             if agreement < MIN_SNR_DB[precision]:
                 self.progress(f"{text}, agrees with fp32 to {agreement:.1f} dB only: left out")
                 target.unlink()
@@ -73,8 +73,6 @@ class _Workshop:
 
     def _write(self, network: NetworkName, precision: str, source: Path, target: Path) -> bool:
         if precision == "fp16":
-            if network not in HALVED:
-                return False
             convert_to_half(source, target)
             return True
         if precision == "int8-dynamic":
@@ -99,8 +97,8 @@ class _Workshop:
             self.progress(f"{network} {precision}: {found.snr_db:.1f} dB; convolutions left in float: {left}")
         return found is not None
 
-    def _agreement_db(self, network: NetworkName, source: Path, target: Path) -> float:
-        reference, other = (open_network(path, REFERENCE) for path in (source, target))
+    def _agreement_db(self, network: NetworkName, precision: str, source: Path, target: Path) -> float:
+        reference, other = open_network(source, REFERENCE), open_network(target, Choice(precision=precision))
         calls = self.calls[network]
         chosen = calls[:: max(len(calls) // N_COMPARED, 1)]
         return min(snr_db(reference(call), other(call)) for call in chosen)

@@ -41,6 +41,12 @@ class BundleEngine:
         self.choices: dict[NetworkName, Choice] = {}
         """How each network is run."""
         self._networks: dict[NetworkName, Network] = {}
+        if self._plan.wants_tuning and not self._plan.tuned(manifest):
+            logger.warning(
+                "voice %s: engine auto, but it was not tuned on this processor; it runs in %s. "
+                "zhiyin tune %s measures what is fastest",
+                manifest.name, REFERENCE.name, manifest.name,
+            )  # fmt: skip
         for network, choice in self._plan.choices(manifest).items():
             try:
                 self._open(network, choice)
@@ -112,7 +118,7 @@ class BundleEngine:
         self._open(network, REFERENCE)
 
     def _open(self, network: NetworkName, choice: Choice) -> None:
-        self._networks[network] = open_network(self._path(network, choice), choice)
+        self._networks[network] = open_network(self._path(network, choice), choice, self._plan.engines)
         self.choices[network] = choice
 
     def _path(self, network: NetworkName, choice: Choice) -> Path:

@@ -8,15 +8,17 @@ Not here: the runtimes themselves, one file each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from streaming.errors import EngineError
 from streaming.manifest import NetworkName, VoiceManifest
 
-Runtime = Literal["onnx", "openvino", "fake"]
+Runtime = Literal["onnx", "onnx-tensorrt", "openvino", "tensorrt", "auto", "fake"]
 Precision = Literal["fp32", "fp16", "bf16", "int8-dynamic", "int8-static"]
+AUTO = "auto"
 OnFailure = Literal["refuse", "fall_back"]
 
 # Runtime -> precision -> which of a bundle's files it reads: bf16 is made of fp32 weights while loading.
@@ -27,10 +29,18 @@ FILES: Mapping[str, Mapping[str, str]] = {
         "int8-dynamic": "int8-dynamic",
         "int8-static": "int8-static",
     },
+    "onnx-tensorrt": {"fp32": "fp32", "fp16": "fp16", "int8-static": "int8-tensorrt"},
     "openvino": {"fp32": "fp32", "bf16": "fp32"},
+    "tensorrt": {"fp32": "fp32", "fp16": "fp16", "int8-static": "int8-tensorrt"},
     "fake": {"fp32": "fp32"},
 }
-DEVICES: Mapping[str, tuple[str, ...]] = {"onnx": ("cpu", "cuda"), "openvino": ("cpu",), "fake": ("cpu",)}
+DEVICES: Mapping[str, tuple[str, ...]] = {
+    "onnx": ("cpu", "cuda"),
+    "onnx-tensorrt": ("cuda",),
+    "openvino": ("cpu",),
+    "tensorrt": ("cuda",),
+    "fake": ("cpu",),
+}
 
 # Least agreement with fp32 on ONNX Runtime, on the outputs of one call: what lies below is another network, a
 # kernel that is wrong, or a precision that this network does not bear. How it sounds is measured elsewhere.
@@ -70,7 +80,7 @@ class Choice:
             EngineError: The runtime has no such precision or device, or is unknown.
         """
         if self.runtime not in FILES:
-            raise EngineError(f"engine: found {self.runtime!r}; allowed: {', '.join(FILES)}")
+            raise EngineError(f"engine: found {self.runtime!r}; allowed: {', '.join((*FILES, AUTO))}")
         files = FILES[self.runtime]
         if self.precision not in files:
             raise EngineError(
@@ -92,16 +102,20 @@ class EnginePlan:
 
     Attributes:
         default: All that are not named. A network that the bundle does not have in this precision is run in
-            fp32; at least one must have it.
+            fp32; at least one must have it. The runtime `auto` is what `tuned` says.
         networks: Those that are run otherwise, in exactly this way.
         on_failure: What becomes of a network that cannot be run as chosen, or fails its self-test.
         min_snr_db: Precision to the least agreement with the reference in the self-test (dB).
+        engines: The folder where engines for NVIDIA GPUs are kept, and what was found by tuning.
+        tuned: What runs each network of a voice fastest here; {} if that is not known.
     """
 
     default: Choice = REFERENCE
     networks: Mapping[NetworkName, Choice] = field(default_factory=dict)
     on_failure: OnFailure = "refuse"
     min_snr_db: Mapping[str, float] = field(default_factory=lambda: MIN_SNR_DB)
+    engines: Path = Path()
+    tuned: Callable[[VoiceManifest], Mapping[NetworkName, Choice]] = lambda _: {}
 
     def choices(self, manifest: VoiceManifest) -> dict[NetworkName, Choice]:
         """Return how each network of a voice is run.
@@ -110,7 +124,19 @@ class EnginePlan:
             EngineError: A combination that does not exist.
             VoiceBundleError: No network has the default precision, or a named one lacks its own.
         """
-        return {network: self._choice(manifest, network) for network in manifest.network_names}
+        wanted = {network: self.networks.get(network, self.default) for network in manifest.network_names}
+        tuned = self.tuned(manifest) if self.wants_tuning else {}
+        return {
+            network: tuned.get(network, REFERENCE)
+            if choice.runtime == AUTO
+            else self._checked(manifest, network, choice)
+            for network, choice in wanted.items()
+        }
+
+    @property
+    def wants_tuning(self) -> bool:
+        """Whether it depends on what was found by tuning."""
+        return AUTO in (choice.runtime for choice in (self.default, *self.networks.values()))
 
     def files(self, manifest: VoiceManifest) -> set[str]:
         """Return the names of the files that are read; see `choices` for what may be wrong."""
@@ -119,13 +145,10 @@ class EnginePlan:
             for network, choice in self.choices(manifest).items()
         }
 
-    def _choice(self, manifest: VoiceManifest, network: NetworkName) -> Choice:
-        if network in self.networks:
-            choice = self.networks[network]
-            manifest.network_file(network, choice.file_precision)  # refuses what the bundle lacks
+    def _checked(self, manifest: VoiceManifest, network: NetworkName, choice: Choice) -> Choice:
+        precision = choice.file_precision
+        must_have_it = network in self.networks or precision not in manifest.precisions
+        if must_have_it or precision in manifest.networks.get(network, {}):
+            manifest.network_file(network, precision)  # refuses what the bundle lacks
             return choice
-        precision = self.default.file_precision
-        if precision in manifest.networks.get(network, {}) or precision not in manifest.precisions:
-            manifest.network_file(network, precision)
-            return self.default
-        return Choice(self.default.runtime, "fp32", self.default.device)
+        return Choice(choice.runtime, "fp32", choice.device)

@@ -1,28 +1,109 @@
-"""The GPU of this machine.
+"""Memory and streams of a GPU, as little as running an engine needs.
 
-Input   none
-Output  its compute capability
-State   none
+Input   a device's name; host arrays
+Output  buffers, streams, captured work
+State   none here; that of the device is behind it
+
+Two libraries do it: `pycuda`, and `cuda-bindings` where that is not installed. CUDA graphs need the second in
+either case.
 """
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
 from streaming.errors import EngineError
 
+MODULES = ("streaming.engines.cuda_pycuda", "streaming.engines.cuda_bindings")
 
-def compute_capability() -> str:
-    """Return the compute capability of the first GPU, as `SM90`.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buffer:
+    """Memory of the same size on both sides; freed with the last reference.
+
+    Attributes:
+        address: On the device.
+        host: Page-locked bytes.
+        owner: What keeps both.
+    """
+
+    address: int
+    host: NDArray[np.uint8]
+    owner: object
+
+
+class CudaDevice(Protocol):
+    """One GPU. Work is queued on streams, whose handles are those of the driver."""
+
+    @property
+    def compute_capability(self) -> str:
+        """As `SM90`."""
+        ...
+
+    def active(self) -> AbstractContextManager[object]:
+        """Let this thread use the device while inside; every other method wants that."""
+        ...
+
+    def new_stream(self) -> int:
+        """Return a stream of its own, which lives as long as the device object."""
+        ...
+
+    def allocate(self, n_bytes: int) -> Buffer:
+        """Return a buffer.
+
+        Raises:
+            EngineError: There is no room for it.
+        """
+        ...
+
+    def upload(self, buffer: Buffer, n_bytes: int, stream: int) -> None:
+        """Queue the copy of the first bytes to the device."""
+        ...
+
+    def download(self, buffer: Buffer, n_bytes: int, stream: int) -> None:
+        """Queue the copy of the first bytes to the host."""
+        ...
+
+    def synchronize(self, stream: int) -> None:
+        """Wait until all that was queued is done. Blocking.
+
+        Raises:
+            EngineError: Something of it failed.
+        """
+        ...
+
+    def capture(self, stream: int, queue: Callable[[], None]) -> Callable[[], None] | None:
+        """Record what `queue` puts on the stream, without doing it.
+
+        Returns:
+            A function that puts all of it on the stream at once; None where graphs are not to be had.
+
+        Raises:
+            EngineError: It cannot be recorded.
+        """
+        ...
+
+
+def open_device(name: str) -> CudaDevice:
+    """Return a device by its name in the configuration: `cuda`, or `cuda:1`.
 
     Raises:
-        EngineError: pycuda is not installed, or there is no GPU.
+        EngineError: No library for it is installed, or there is no such GPU.
     """
-    try:
-        import pycuda.driver as cuda
-    except ImportError as error:
-        raise EngineError(f"pycuda cannot be used ({error}); pip install 'zhiyin[trt]'") from None
-    try:
-        cuda.init()
-        major, minor = cuda.Device(0).compute_capability()
-    except cuda.Error as error:
-        raise EngineError(f"no NVIDIA GPU can be used: {error}") from None
-    return f"SM{major}{minor}"
+    number = int(name.partition(":")[2] or 0)
+    reasons: list[str] = []
+    for module in MODULES:
+        try:
+            device: CudaDevice = importlib.import_module(module).open_device(number)
+        except ImportError as error:
+            reasons.append(f"{module.rpartition('.')[2]}: {error}")
+            continue
+        return device
+    raise EngineError(f"no CUDA library can be used ({'; '.join(reasons)}); pip install 'zhiyin[trt]'")

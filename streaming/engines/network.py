@@ -18,8 +18,13 @@ from streaming.synthesis.engine import Array
 
 OUTPUT_SUFFIX = "_out"  # ONNX names are unique: an output named like an input carries this in the file
 
-MODULES = {"onnx": "streaming.engines.onnx", "openvino": "streaming.engines.openvino"}
-EXTRAS = {"onnx": "cpu", "openvino": "openvino"}
+MODULES = {
+    "onnx": "streaming.engines.onnx",
+    "onnx-tensorrt": "streaming.engines.onnx",
+    "openvino": "streaming.engines.openvino",
+    "tensorrt": "streaming.engines.tensorrt",
+}
+EXTRAS = {"onnx": "cpu", "onnx-tensorrt": "gpu", "openvino": "openvino", "tensorrt": "trt"}
 
 
 class Network(Protocol):
@@ -30,8 +35,13 @@ class Network(Protocol):
         ...
 
 
-def open_network(path: Path, choice: Choice) -> Network:
+def open_network(path: Path, choice: Choice, engines: Path = Path()) -> Network:
     """Load a network. Blocking; libraries are imported when they are first chosen.
+
+    Args:
+        path: A file of a bundle.
+        choice: How it is run.
+        engines: Where engines for NVIDIA GPUs are kept.
 
     Raises:
         EngineError: The library is not installed, or this machine cannot do what was chosen.
@@ -44,5 +54,5 @@ def open_network(path: Path, choice: Choice) -> Network:
         raise EngineError(
             f"{choice.runtime}: {error.name} is not installed; pip install 'zhiyin[{extra}]'"
         ) from None
-    network: Network = module.open_network(path, choice)
+    network: Network = module.open_network(path, choice, engines)
     return network

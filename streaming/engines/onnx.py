@@ -26,20 +26,24 @@ from streaming.errors import EngineError, VoiceBundleError
 from streaming.synthesis.engine import Array
 
 INPUT_DTYPES = {"tensor(float)": np.dtype(np.float32), "tensor(int64)": np.dtype(np.int64)}
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+PROVIDERS = {
+    ("onnx", "cpu"): "CPUExecutionProvider",
+    ("onnx", "cuda"): "CUDAExecutionProvider",
+    ("onnx-tensorrt", "cuda"): "TensorrtExecutionProvider",
+}
 
 
 class OnnxNetwork:
     """One network. Thread-safe."""
 
-    def __init__(self, path: Path, choice: Choice) -> None:
-        """Load the file.
+    def __init__(self, path: Path, choice: Choice, engines: Path) -> None:
+        """Load the file; what a provider builds of it is kept in `engines`.
 
         Raises:
             EngineError: The device is not to be had.
             VoiceBundleError: The file cannot be loaded or is not of this project's contract.
         """
-        self._session = _load_session(path, choice.device)
+        self._session = _load_session(path, choice, engines)
         self._names = [output.name.removesuffix(OUTPUT_SUFFIX) for output in self._session.get_outputs()]
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -47,28 +51,32 @@ class OnnxNetwork:
         return dict(zip(self._names, self._session.run(None, dict(inputs)), strict=True))
 
 
-def open_network(path: Path, choice: Choice) -> OnnxNetwork:
+def open_network(path: Path, choice: Choice, engines: Path) -> OnnxNetwork:
     """See `network.open_network`."""
-    return OnnxNetwork(path, choice)
+    return OnnxNetwork(path, choice, engines)
 
 
-def _load_session(path: Path, device: str) -> onnxruntime.InferenceSession:
+def _load_session(path: Path, choice: Choice, engines: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    levels = onnxruntime.GraphOptimizationLevel
+    # 1.32 crashes while it gives FP16 convolutions the blocked layout, which it has no kernels for anyway.
+    half = choice.precision == "fp16"
+    options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if half else levels.ORT_ENABLE_ALL
     options.log_severity_level = 3  # errors only: warnings are about graph clean-up
-    kind, _, number = device.partition(":")
-    provider = PROVIDERS[kind]
-    if provider not in onnxruntime.get_available_providers():
+    provider = PROVIDERS[choice.runtime, choice.device.partition(":")[0]]
+    available = onnxruntime.get_available_providers()
+    if provider not in available:
         raise EngineError(
-            f"device {device}: this onnxruntime has {', '.join(onnxruntime.get_available_providers())}; "
+            f"{choice.runtime} on {choice.device}: this onnxruntime has {', '.join(available)}; "
             f"needed is {provider} (pip install 'zhiyin[gpu]' in an environment without the cpu extra)"
         )
-    wanted: list[Any] = [(provider, {"device_id": number or "0"})] if kind != "cpu" else [provider]
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=_providers(provider, choice, engines)
+        )
     except Exception as error:  # onnxruntime raises classes of its own with no common base
         msg = f"{path}: {error}"
         raise VoiceBundleError(msg) from error
@@ -82,3 +90,14 @@ def _load_session(path: Path, device: str) -> onnxruntime.InferenceSession:
             msg = f"{path}: input {node.name!r} is {node.type}; allowed are {', '.join(INPUT_DTYPES)}"
             raise VoiceBundleError(msg)
     return session
+
+
+def _providers(provider: str, choice: Choice, engines: Path) -> list[Any]:
+    """Return a provider with its options, and the one behind it for what it cannot run."""
+    if provider == PROVIDERS["onnx", "cpu"]:
+        return [provider]
+    device = {"device_id": choice.device.partition(":")[2] or "0"}
+    if provider == PROVIDERS["onnx", "cuda"]:
+        return [(provider, device)]
+    kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(engines)}
+    return [(provider, device | kept), (PROVIDERS["onnx", "cuda"], device)]

@@ -69,6 +69,6 @@ class OpenVinoNetwork:
             self._idle.append(request)
 
 
-def open_network(path: Path, choice: Choice) -> OpenVinoNetwork:
+def open_network(path: Path, choice: Choice, _engines: Path) -> OpenVinoNetwork:
     """See `network.open_network`."""
     return OpenVinoNetwork(path, choice)

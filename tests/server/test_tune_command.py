@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,15 @@ import numpy as np
 import pytest
 
 from server import tune_command
+from server.backend import engine_plan
 from server.cli import main
+from server.config import VoiceConfig
 from server.tune_command import settings_of
 from streaming import tuning
+from streaming.engines import tuned
 from streaming.engines.choice import REFERENCE, Choice, EnginePlan
+from streaming.engines.tuned import read_tuned, write_tuned
+from streaming.loaded_voice import load_voice
 from streaming.manifest import VoiceManifest
 from streaming.recorded_calls import record_calls
 from streaming.tuning import Tried, best, candidates, try_network, whole_sentences
@@ -22,6 +28,14 @@ from tests.streaming.doubles import VOICES
 
 FOLDER = VOICES / "tiny_16k"
 BF16, FP32 = Choice("openvino", "bf16"), Choice("openvino", "fp32")
+
+
+@pytest.fixture(autouse=True)
+def engine_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of this test's for what is kept."""
+    folder = tmp_path / "engines"
+    monkeypatch.setenv("ZHIYIN_VOICE__ENGINE_FOLDER", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -88,20 +102,57 @@ def test_whole_sentences_are_compared(manifest: VoiceManifest) -> None:
 
 @pytest.mark.parametrize(("share", "told"), [(0.8, "engine: openvino"), (1.0, "nothing to set")])
 def test_what_gains_nothing_in_whole_sentences_is_not_proposed(
-    share: float, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    share: float,
+    told: str,
+    engine_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(tune_command, "try_network", lambda *a: [Tried(BF16, 1.0, 40.0)])
+    monkeypatch.setattr(tune_command, "try_network", lambda *a, **k: [Tried(BF16, 1.0, 40.0)])
     monkeypatch.setattr(tune_command, "whole_sentences", lambda *a: share)
     assert main(["tune", "tiny_16k", "--voices", str(VOICES), "--seconds", "0"]) == 0
     assert told in capsys.readouterr().out
+    plan = engine_plan(VoiceConfig(engine="auto", engine_folder=engine_folder))
+    assert set(plan.choices(load_manifest(FOLDER)).values()) == {BF16 if share < 0.9 else REFERENCE}
+
+
+def test_auto_speaks_as_tuned_and_in_fp32_where_nothing_is_known(
+    engine_folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = engine_plan(VoiceConfig(engine="auto", engine_folder=engine_folder, min_snr_db={"bf16": 5.0}))
+    with caplog.at_level("INFO"):
+        assert load_voice(FOLDER, plan).engine.name == "onnx-cpu-fp32"
+    assert "zhiyin tune tiny_16k measures what is fastest" in caplog.text
+    manifest = load_manifest(FOLDER)
+    choices = dict.fromkeys(manifest.network_names, REFERENCE) | {"vocoder": BF16}
+    path = write_tuned(engine_folder, manifest, choices, "it was")
+    with caplog.at_level("INFO"):
+        assert load_voice(FOLDER, plan).engine.name == "onnx-cpu-fp32 vocoder=openvino-cpu-bf16"
+    assert caplog.text.count("measures what is fastest") == 1
+    assert json.loads(path.read_text())["why"] == "it was"
+    other = manifest.changed(sha256={**manifest.sha256, "vocoder.fp32.onnx": "0" * 64})
+    assert read_tuned(engine_folder, other) == {}
+    monkeypatch.setattr(tuned, "processor_name", lambda: "another")
+    assert read_tuned(engine_folder, manifest) == {}
+    path.write_text("[1]")
+    assert read_tuned(engine_folder, manifest) == {}
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ZHIYIN_VOICE__ENGINE_FOLDER", str(tmp_path / "file"))
+    assert main(["tune", "tiny_16k", "--voices", str(VOICES), "--seconds", "0"]) == 1
+    assert "voice.engine_folder" in capsys.readouterr().err
 
 
 def test_settings_are_a_piece_of_configuration() -> None:
-    chosen: Any = {"decoder": Tried(REFERENCE, 1.0, np.inf), "vocoder": Tried(BF16, 1.0, 40.0)}
-    assert settings_of(chosen) == (
-        "voice:\n  networks:\n    vocoder:\n      engine: openvino\n      precision: bf16\n"
+    assert settings_of({"decoder": REFERENCE, "vocoder": BF16}) == (
+        "voice:\n  networks:\n    vocoder:\n"
+        "      engine: openvino\n      precision: bf16\n      device: cpu\n"
     )
-    assert settings_of({"decoder": Tried(REFERENCE, 1.0, np.inf)}) == ""
+    assert settings_of({"decoder": REFERENCE}) == ""
 
 
 def test_the_command_prints_what_it_tried_and_writes_no_file_over(

@@ -55,7 +55,7 @@ def test_a_named_network_is_run_in_exactly_this_way() -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        (Choice("tvm"), "engine: found 'tvm'; allowed: onnx, openvino"),
+        (Choice("tvm"), "engine: found 'tvm'; allowed: onnx, onnx-tensorrt, openvino, tensorrt, fake, auto"),
         (Choice("onnx", "bf16"), "precision: found 'bf16' for onnx; allowed: fp32, fp16"),
         (Choice("openvino", "fp32", "cuda"), "device: found 'cuda' for openvino; allowed: cpu"),
         (Choice("onnx", "fp32", "tpu"), "device: found 'tpu' for onnx; allowed: cpu, cuda"),
@@ -65,6 +65,23 @@ def test_what_does_not_exist_is_refused_with_what_does(choice: Choice, message: 
     for plan in (EnginePlan(choice), EnginePlan(networks={"decoder": choice})):
         with pytest.raises(EngineError, match=message):
             plan.choices(manifest())
+
+
+def test_auto_is_what_tuning_found_and_fp32_where_it_found_nothing() -> None:
+    auto = Choice("auto")
+    assert set(EnginePlan(auto).choices(manifest()).values()) == {REFERENCE}
+    plan = EnginePlan(auto, {"decoder": REFERENCE}, tuned=lambda _: {"vocoder": BF16, "decoder": BF16})
+    found = plan.choices(manifest())
+    assert found.pop("vocoder") == BF16
+    assert set(found.values()) == {REFERENCE}
+    assert EnginePlan(networks={"vocoder": auto}, tuned=plan.tuned).choices(manifest())["vocoder"] == BF16
+
+
+def test_a_voice_that_is_not_tuned_is_not_asked_about_without_auto() -> None:
+    def fail(_: object) -> dict[Any, Choice]:
+        raise AssertionError
+
+    assert set(EnginePlan(tuned=fail).choices(manifest()).values()) == {REFERENCE}
 
 
 def test_every_runtime_has_devices_and_every_precision_a_limit() -> None:

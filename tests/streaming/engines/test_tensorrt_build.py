@@ -5,17 +5,20 @@ The builder is a stand-in here; the real one builds the real graphs in `make eng
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from streaming.engines.tensorrt_build import EngineCache, EngineKey, build_engine
+from streaming.engines.engine_cache import EngineCache, EngineKey
+from streaming.engines.tensorrt_build import build_engine
 from streaming.errors import EngineError
 
-KEY = EngineKey("0" * 64, "tensorrt_rtx", "1.7.1", "SM89", {"batch": (1, 1, 32)})
+KEY = EngineKey("0" * 64, "tensorrt_rtx", "1.7.1", "SM89", {"frames": (1, 1, 32)}, (1, 8))
 
 
 @pytest.fixture
@@ -33,16 +36,32 @@ def test_an_engine_comes_back_as_it_was_written(cache: EngineCache, tmp_path: Pa
 @pytest.mark.parametrize(
     "other",
     [
-        EngineKey("1" * 64, "tensorrt_rtx", "1.7.1", "SM89", {"batch": (1, 1, 32)}),
-        EngineKey("0" * 64, "tensorrt", "1.7.1", "SM89", {"batch": (1, 1, 32)}),
-        EngineKey("0" * 64, "tensorrt_rtx", "1.7.2", "SM89", {"batch": (1, 1, 32)}),
-        EngineKey("0" * 64, "tensorrt_rtx", "1.7.1", "SM90", {"batch": (1, 1, 32)}),
-        EngineKey("0" * 64, "tensorrt_rtx", "1.7.1", "SM89", {"batch": (1, 2, 32)}),
+        EngineKey("1" * 64, "tensorrt_rtx", "1.7.1", "SM89", {"frames": (1, 1, 32)}, (1, 8)),
+        EngineKey("0" * 64, "tensorrt", "1.7.1", "SM89", {"frames": (1, 1, 32)}, (1, 8)),
+        EngineKey("0" * 64, "tensorrt_rtx", "1.7.2", "SM89", {"frames": (1, 1, 32)}, (1, 8)),
+        EngineKey("0" * 64, "tensorrt_rtx", "1.7.1", "SM90", {"frames": (1, 1, 32)}, (1, 8)),
+        EngineKey("0" * 64, "tensorrt_rtx", "1.7.1", "SM89", {"frames": (1, 2, 32)}, (1, 8)),
+        EngineKey("0" * 64, "tensorrt_rtx", "1.7.1", "SM89", {"frames": (1, 1, 32)}, (1, 16)),
     ],
 )
 def test_an_engine_of_anything_else_is_not_found(cache: EngineCache, other: EngineKey) -> None:
     cache.write(KEY, b"engine")
     assert cache.read(other) is None
+
+
+def test_an_engine_is_found_whatever_its_sizes_and_the_last_one_wins(
+    cache: EngineCache, tmp_path: Path
+) -> None:
+    wanted = ("0" * 64, "tensorrt_rtx", "1.7.1", "SM89")
+    assert cache.find(*wanted) is None
+    cache.write(KEY, b"first")
+    newer = replace(KEY, batches=(1, 8, 32))
+    cache.write(newer, b"second")
+    os.utime(tmp_path / "engines" / f"{KEY.name}.json", (1, 1))
+    assert cache.find(*wanted) == b"second"
+    (tmp_path / "engines" / f"{newer.name}.engine").write_bytes(b"sec0nd")
+    assert cache.find(*wanted) == b"first"
+    assert cache.find("1" * 64, *wanted[1:]) is None
 
 
 @pytest.mark.parametrize("damage", ["engine", "json", "gone", "not json", "other json"])
@@ -69,10 +88,10 @@ class Builder:
 
     parses = True
     builds: bytes | None = b"built"
+    profiles: ClassVar[list[dict[str, tuple[list[int], ...]]]] = []
 
     def __init__(self, log: object) -> None:
-        self.profile = SimpleNamespace(shapes={})
-        self.profile.set_shape = lambda name, *shapes: self.profile.shapes.update({name: shapes})
+        self.profiles.clear()
 
     def create_network(self, flags: int) -> Any:
         tensor = SimpleNamespace(
@@ -84,11 +103,12 @@ class Builder:
         return SimpleNamespace(
             set_memory_pool_limit=lambda *a: None,
             set_compute_capability=lambda *a: None,
-            add_optimization_profile=lambda profile: None,
+            add_optimization_profile=lambda profile: self.profiles.append(profile.shapes),
         )
 
     def create_optimization_profile(self) -> Any:
-        return self.profile
+        shapes: dict[str, tuple[list[int], ...]] = {}
+        return SimpleNamespace(shapes=shapes, set_shape=lambda name, *sizes: shapes.update({name: sizes}))
 
     def build_serialized_network(self, network: object, config: object) -> bytes | None:
         return self.builds
@@ -129,12 +149,15 @@ def library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def build(tmp_path: Path, **sizes: tuple[int, int, int]) -> bytes:
     path = tmp_path / "vocoder.fp32.onnx"
     path.write_bytes(b"onnx")
-    sizes = sizes or {"batch": (1, 1, 32), "frames": (1, 16, 64)}
-    return build_engine("tensorrt_rtx", path, sizes, lambda line: None)
+    return build_engine("tensorrt_rtx", path, sizes, (1, 8), lambda line: None)
 
 
 def test_an_engine_is_built_for_the_sizes(library: ModuleType, tmp_path: Path) -> None:
-    assert build(tmp_path) == b"built"
+    assert build(tmp_path, frames=(1, 16, 64)) == b"built"
+    assert Builder.profiles == [
+        {"mel": ([1, 1, 80], [1, 16, 80], [1, 64, 80])},
+        {"mel": ([2, 1, 80], [8, 16, 80], [8, 64, 80])},
+    ]
 
 
 def test_a_graph_that_is_not_accepted_is_named_with_the_reason(
@@ -142,7 +165,7 @@ def test_a_graph_that_is_not_accepted_is_named_with_the_reason(
 ) -> None:
     monkeypatch.setattr(Builder, "parses", False)
     with pytest.raises(EngineError, match=r"does not accept vocoder\.fp32\.onnx: no importer for Scan"):
-        build(tmp_path)
+        build(tmp_path, frames=(1, 16, 64))
 
 
 def test_a_build_that_fails_is_told(
@@ -150,12 +173,12 @@ def test_a_build_that_fails_is_told(
 ) -> None:
     monkeypatch.setattr(Builder, "builds", None)
     with pytest.raises(EngineError, match=r"could not build vocoder\.fp32\.onnx"):
-        build(tmp_path)
+        build(tmp_path, frames=(1, 16, 64))
 
 
 def test_an_axis_without_sizes_is_named(library: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="no sizes for axis 'frames' of mel; known: batch"):
-        build(tmp_path, batch=(1, 1, 32))
+    with pytest.raises(EngineError, match="no sizes for axis 'frames' of mel; known: rows, batch"):
+        build(tmp_path, rows=(1, 1, 32))
 
 
 @pytest.mark.parametrize(("name", "extra"), [("tensorrt", "trt"), ("tensorrt_rtx", "rtx")])
@@ -164,4 +187,4 @@ def test_a_missing_library_is_named_with_what_brings_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(EngineError, match=rf"{name} cannot be used .*pip install 'zhiyin\[{extra}\]'"):
-        build_engine(name, tmp_path, {}, lambda line: None)
+        build_engine(name, tmp_path, {}, (1,), lambda line: None)
