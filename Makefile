@@ -16,7 +16,7 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-training train-voice serve test test-training format bench-ttfc bench-cache bench-load bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
+.PHONY: help install install-training train-voice serve test test-training test-image format bench-ttfc bench-cache bench-load bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
@@ -33,10 +33,13 @@ serve: $(VENV)/.stamp-install  ## Start the server with the embedded voice on HO
 	@exec $(BIN)/zhiyin serve --host $(HOST) --port $(PORT) $(ARGS)
 
 test: $(VENV)/.stamp-dev  ## Run the tests that need no torch
-	$(BIN)/python -m pytest --ignore=tests/training $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/training --ignore=tests/image $(ARGS)
 
 test-training: $(VENV)/.stamp-training  ## Add torch; run the tests of networks, parity, training and export
 	$(BIN)/python -m pytest tests/training $(ARGS)
+
+test-image: $(VENV)/.stamp-dev  ## Lint the Dockerfile; take the steps of its CPU image here, without Docker
+	$(BIN)/python -m pytest tests/image $(ARGS)
 
 check: check-format check-lint check-types check-imports  ## Format, lint, types and import arrows
 

@@ -66,6 +66,8 @@ def test_the_command_exists_and_tells_its_version() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_can_be_imported_by_name(module: str) -> None:
+    if module == "streaming.engines.cuda_pycuda":
+        pytest.importorskip("pycuda", reason="pycuda is compiled with CUDA's headers")
     importlib.import_module(module)
 
 

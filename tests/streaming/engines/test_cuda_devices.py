@@ -1,4 +1,4 @@
-"""The two ways to a GPU, with stand-ins for their libraries: what is called, what is freed, what errors say."""
+"""The two ways to a GPU, with stand-ins for their libraries: what is called, what is freed, what is told."""
 
 # ruff: noqa: N802, N815 -- the stand-ins have the names of the libraries
 from __future__ import annotations
