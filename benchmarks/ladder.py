@@ -8,6 +8,7 @@ latency   text -> the last sample of the sentence
 TTFC      text -> the first samples; of a rung that does not stream, the same as its latency
 RTF       compute seconds per second of audio
 memory    resident size of a process of its own that has loaded the rung and spoken once
+streams   seconds of audio per second of computing, with so many rows in a call (--batches)
 
 A rung that this machine cannot climb is listed with the reason. The last line printed is one JSON object with
 every figure. Run with `make bench-ladder`, or `python -m benchmarks.ladder --help`.
@@ -23,27 +24,39 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.machine import describe_machine
-from benchmarks.rungs import FP32, possible_rungs, with_precisions
+from benchmarks.rungs import (
+    FP32,
+    GPU_PRECISIONS,
+    PRECISIONS,
+    build_missing_engines,
+    possible_rungs,
+    rungs_for,
+    with_precisions,
+)
 from benchmarks.sentences import sentence, warmed_up
 from benchmarks.sgemm import measure_efficiency
+from benchmarks.sweep import streams_by_batch
 from benchmarks.ttfc import BenchedVoice, choose_voice, load_whole_pipeline, require_torch
+from server.import_command import print_progress
 from streaming.engines.bundle import BundleEngine
 from streaming.engines.choice import EnginePlan
-from streaming.errors import VoiceBundleError
+from streaming.errors import EngineError, VoiceBundleError
 from streaming.frontends import make_frontend
+from streaming.recorded_calls import record_calls
 from streaming.sambert_manifest import SambertManifest, as_sambert
 from streaming.synthesis.segment import SegmentSynthesis
 from streaming.types import AudioChunk, FloatArray, Phonemes, Style
 from streaming.voice import load_manifest
 
 DISTRIBUTIONS = ("zhiyin", "torch", "onnxruntime", "openvino", "numpy")
+GPU_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 TAIL_FRAMES = 64  # beyond a sentence's end, for what post-net and vocoder look ahead
 BYTES_PER_MB = 1_000_000
 Figures = dict[str, Any]
@@ -97,27 +110,26 @@ def eager(benched: BenchedVoice) -> Speak:
     return speak
 
 
-def climb(benched: BenchedVoice, folder: Path) -> list[Rung]:
+def climb(benched: BenchedVoice, folder: Path, device: str, engines: Path) -> list[Rung]:
     """Build every rung."""
     rungs = [
         Rung("PyTorch eager, whole utterance, all cores", eager(benched)),
         Rung("torch.compile, whole utterance", None, "each length compiles anew, two minutes on a CPU"),
         Rung("ONNX Runtime, whole utterance", streaming(folder, EnginePlan(), whole=True), plan=EnginePlan()),
     ]
-    for name, plan in possible_rungs(folder).items():
+    if device == "cuda":
+        try:
+            build_missing_engines(folder, engines)
+        except EngineError as error:
+            print_progress(str(error))
+    for name, plan in rungs_for(folder, device).items():
         title = f"streaming, {name}"
         try:
-            rungs.append(Rung(title, streaming(folder, plan), plan=plan))
+            kept = replace(plan, engines=engines)
+            rungs.append(Rung(title, streaming(folder, kept), plan=kept))
         except VoiceBundleError as error:
-            rungs.append(Rung(title, None, str(error)))
-    return [*rungs, *_gpu_rungs()]
-
-
-def _gpu_rungs() -> list[Rung]:
-    import torch
-
-    reason = "no CUDA device" if not torch.cuda.is_available() else "not measured by this version"
-    return [Rung(name, None, reason) for name in ("ONNX Runtime CUDA, streaming", "TensorRT FP16, streaming")]
+            rungs.append(Rung(title, None, str(error).partition("\n")[0]))
+    return rungs
 
 
 def measure(rung: Rung, phonemes_of: Callable[[], Phonemes], n_frames: int, rate: int, *, keep: bool) -> None:
@@ -193,8 +205,6 @@ def model_mb(folder: Path, plan: EnginePlan) -> float:
 
 def efficiency(folder: Path, manifest: SambertManifest) -> Figures:
     """Return how close the fp32 vocoder comes to the processor's matrix products."""
-    from streaming.recorded_calls import record_calls
-
     calls = record_calls(folder, manifest, (sentence(60, 0),))["vocoder"]
     largest = max(calls, key=lambda call: call["mel"].shape[1])
     measured = measure_efficiency(folder / manifest.network_file("vocoder", "fp32"), largest)
@@ -248,6 +258,10 @@ def report(rows: list[Figures], head: list[str], result: Mapping[str, Any]) -> s
             *(f"{row[name]:.0f}" if name in row else "-" for name in ("memory_mb", "model_mb")),
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    for row in rows:
+        if "streams" in row:
+            text = ", ".join(f"{rows_}: {streams:.0f}" for rows_, streams in row["streams"].items())
+            lines.append(f"streams of {row['name']} by rows of a call: {text}")
     return "\n".join([*lines, "", json.dumps(result, ensure_ascii=False)])
 
 
@@ -259,6 +273,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--voice", type=Path, metavar="CHECKPOINT", help="(default: the shipped voice)")
     parser.add_argument("--phones", type=int, default=60, choices=(20, 60, 150))
     parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="which rungs to climb")
+    parser.add_argument(
+        "--batches", type=int, nargs="*", metavar="ROWS",
+        help="streams that each rung carries with so many in a call (with cuda: 1 to 512)",
+    )  # fmt: skip
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the rungs")
     parser.add_argument("--memory-of", metavar="RUNG", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -272,14 +291,22 @@ def main(arguments: list[str] | None = None) -> None:
     command = shlex.join(["python", "-m", "benchmarks.ladder", *given])
     with tempfile.TemporaryDirectory() as scratch:
         benched = choose_voice(options.voice, Path(scratch) / "imported")
-        folder = with_precisions(benched.folder, Path(scratch))
+        on_gpu = options.device == "cuda"
+        folder = with_precisions(benched.folder, Path(scratch), GPU_PRECISIONS if on_gpu else PRECISIONS)
         manifest = as_sambert(load_manifest(folder))
-        rungs = climb(benched, folder)
+        rungs = climb(benched, folder, options.device, Path(scratch) / "engines")
         rows = run(rungs, manifest, options)
+        batches = (GPU_BATCHES if on_gpu else ()) if options.batches is None else options.batches
+        calls = record_calls(folder, manifest, (sentence(60, 0),))
         for rung, row in zip(rungs, rows, strict=True):
-            if rung.plan is not None and rung.speak is not None and rung.name.startswith("streaming"):
+            if rung.plan is None or rung.speak is None or not rung.name.startswith("streaming"):
+                continue
+            if not on_gpu:
                 row["memory_mb"] = memory_mb(folder, rung.name.removeprefix("streaming, "))
-                row["model_mb"] = round(model_mb(folder, rung.plan), 1)
+            row["model_mb"] = round(model_mb(folder, rung.plan), 1)
+            if batches:
+                engine = BundleEngine(folder, manifest, rung.plan)
+                row["streams"] = streams_by_batch(engine, manifest, calls, batches)
         speed = efficiency(folder, manifest)
     head = [
         *machine.head(command),

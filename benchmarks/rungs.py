@@ -7,11 +7,12 @@ State   none
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from server.import_command import print_progress
 from streaming.engines.choice import Choice, EnginePlan
+from streaming.errors import EngineError, VoiceBundleError
 from streaming.voice import load_manifest
 
 INT8, STATIC, BF16 = (
@@ -35,13 +36,44 @@ CPU_RUNGS: Mapping[str, EnginePlan] = {
 }
 
 
-def with_precisions(folder: Path, scratch: Path) -> Path:
+GPU_RUNGS: Mapping[str, EnginePlan] = {
+    "ONNX Runtime, CUDA fp32": EnginePlan(Choice(device="cuda")),
+    "ONNX Runtime, TensorRT fp16": EnginePlan(Choice("onnx-tensorrt", "fp16", "cuda")),
+    "TensorRT fp32": EnginePlan(Choice("tensorrt", "fp32", "cuda")),
+    "TensorRT fp16": EnginePlan(Choice("tensorrt", "fp16", "cuda")),
+    "TensorRT int8": EnginePlan(Choice("tensorrt", "int8-static", "cuda")),
+}
+GPU_PRECISIONS = ("fp16", "int8-tensorrt")
+
+
+def rungs_for(folder: Path, device: str) -> dict[str, EnginePlan]:
+    """Return what a configuration can choose on a device, by name; its libraries may be missing."""
+    plans = possible_rungs(folder)
+    if device == "cpu":
+        return plans
+    return {FP32: plans[FP32], **GPU_RUNGS}
+
+
+def build_missing_engines(folder: Path, engines: Path) -> None:
+    """Build the TensorRT engines of the rungs, as a user would.
+
+    Raises:
+        EngineError: TensorRT or the GPU is not to be had.
+    """
+    from server.cli import main  # the command that users build with
+
+    for precision in (FP32, *GPU_PRECISIONS):
+        command = ["engine", "build", folder.name, "--voices", str(folder.parent), "--precision", precision]
+        if main([*command, "--cache", str(engines)]):
+            raise EngineError("the engines could not be built; the reason stands above")
+
+
+def with_precisions(folder: Path, scratch: Path, precisions: Sequence[str] = PRECISIONS) -> Path:
     """Return a copy of a bundle that has every precision of the rungs that can be made of it."""
-    from streaming.errors import VoiceBundleError
     from training.optimise_voice import optimise_voice  # onnx: only where it is needed
 
     current = folder
-    for precision in PRECISIONS:
+    for precision in precisions:
         target = scratch / precision / folder.name
         try:
             optimise_voice(current, target, [precision], print_progress)

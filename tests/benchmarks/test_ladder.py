@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.ladder import Rung, draw, measure, report, streaming
-from benchmarks.rungs import CPU_RUNGS, FP32, possible_rungs
+from benchmarks.rungs import CPU_RUNGS, FP32, possible_rungs, rungs_for
+from benchmarks.sweep import streams_by_batch
+from streaming.engines.bundle import BundleEngine
 from streaming.engines.choice import EnginePlan
+from streaming.errors import SynthesisError
+from streaming.manifest import NetworkName
+from streaming.recorded_calls import record_calls
 from streaming.sambert_manifest import as_sambert
+from streaming.synthesis.engine import Array
 from streaming.types import FloatArray, Phonemes
 from streaming.voice import load_manifest
 from tests.streaming.doubles import VOICES, phonemes
@@ -67,3 +73,30 @@ def test_the_report_compares_with_pytorch_and_says_why_a_rung_is_missing() -> No
 def test_the_rungs_can_be_drawn(tmp_path: Path) -> None:
     draw(rows(), tmp_path / "ladder.png", "a voice")
     assert (tmp_path / "ladder.png").stat().st_size > 5000
+
+
+def test_streams_are_counted_by_batch_up_to_what_an_engine_takes() -> None:
+    manifest = as_sambert(load_manifest(FOLDER))
+    calls = record_calls(FOLDER, manifest, ("你好，欢迎。",))
+    engine = BundleEngine(FOLDER, manifest)
+    found = streams_by_batch(engine, manifest, calls, (1, 4))
+    assert list(found) == [1, 4]
+    assert all(streams > 0.0 for streams in found.values())
+    run = engine.run
+
+    def at_most_two(network: NetworkName, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        if next(iter(inputs.values())).shape[0] > 2:
+            raise SynthesisError("a batch of 4 rows; the engine takes at most 2")
+        return run(network, inputs)
+
+    engine.run = at_most_two  # type: ignore[method-assign]
+    assert list(streams_by_batch(engine, manifest, calls, (1, 2, 4, 8))) == [1, 2]
+
+
+def test_on_a_gpu_each_rung_is_one_word_of_the_configuration() -> None:
+    plans = rungs_for(FOLDER, "cuda")
+    assert next(iter(plans)) == FP32
+    for name, plan in list(plans.items())[1:]:
+        assert plan.default.device == "cuda"
+        assert plan.default.precision.partition("-")[0] in name
+        assert plan.default.file_precision in {"fp32", "fp16", "int8-tensorrt"}
