@@ -20,6 +20,7 @@ from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
 from server.load_endpoint import LOAD_PATH, LoadEndpoint
 from server.loop_lag import LoopLagMeter
 from server.native import PATH, NativeEndpoint
+from server.text_endpoint import TEXT_PATH, TextEndpoint
 from server.version import zhiyin_version
 from server.voices_endpoint import RELOAD_PATH, VOICES_PATH, VoicesEndpoint
 from server.warm_up import keep_warm
@@ -36,6 +37,7 @@ Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://
 GET {path}    WebSocket; the protocol is in docs/protocol.md
 GET {voices}    voices, speakers, emotions
 POST {reload}    look for new voices
+POST {text}    what will be spoken of a text, and why
 GET {load}    how much there is to do
 GET {cache}    what the cache of spoken segments holds
 POST {clear}    forget them
@@ -58,6 +60,7 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_get("/readyz", readyz)
     app.router.add_get(VOICES_PATH, voices.list_voices)
     app.router.add_post(RELOAD_PATH, voices.reload)
+    app.router.add_post(TEXT_PATH, TextEndpoint(backend).explain)
     app.router.add_get(LOAD_PATH, LoadEndpoint(backend, native, lag).tell)
     app.router.add_get(CACHE_PATH, cache.tell)
     app.router.add_post(CLEAR_PATH, cache.clear)
@@ -77,6 +80,7 @@ async def welcome(request: web.Request) -> web.Response:
         path=PATH,
         voices=VOICES_PATH,
         reload=RELOAD_PATH,
+        text=TEXT_PATH,
         load=LOAD_PATH,
         cache=CACHE_PATH,
         clear=CLEAR_PATH,

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from server.config import unknown_environment
 from server.engine_command import add_engine
 from server.flags import add_config_flags, config_of
+from server.text_command import add_text
 from server.tune_command import add_tune
 from server.version import zhiyin_version
 from server.voices_cli import add_voices
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_voices(commands)
     add_engine(commands)
+    add_text(commands)
     add_tune(commands)
     return parser
 

@@ -55,17 +55,23 @@ class AlignedText:
             tuple(end for piece, end in zip(pieces, self.ends, strict=True) for _ in piece),
         )
 
-    def sub(self, pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str] | str) -> AlignedText:
-        """Replace each match; every new character stands for the whole match."""
+    def sub(
+        self,
+        pattern: re.Pattern[str],
+        replacement: Callable[[re.Match[str]], str] | str,
+        group: int | str = 0,
+    ) -> AlignedText:
+        """Replace each match, or one group of it; every new character stands for all that it replaces."""
         parts: list[AlignedText] = []
         done = 0
         for match in pattern.finditer(self.text):
             new = replacement if isinstance(replacement, str) else replacement(match)
-            if match.end() == match.start() or new == match[0]:
+            first, last = match.span(group)
+            if last <= first or new == match[group]:
                 continue
-            start, end = self.origin(match.start(), match.end())
-            parts += [self[done : match.start()], AlignedText(new, (start,) * len(new), (end,) * len(new))]
-            done = match.end()
+            start, end = self.origin(first, last)
+            parts += [self[done:first], AlignedText(new, (start,) * len(new), (end,) * len(new))]
+            done = last
         return self if not done else _join([*parts, self[done:]])
 
     def keep(self, pattern: re.Pattern[str], group: int = 1) -> AlignedText:

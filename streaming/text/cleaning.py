@@ -19,7 +19,7 @@ from streaming.text.aligned import AlignedText
 _URL_SCHEME = re.compile(r"(?i)(?<![A-Za-z0-9])(?:(?:https?|ftp)://(?:www\.)?|www\.(?=\w)|mailto:)")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\n]*\)")
 _LINE_MARKUP = re.compile(
-    r"(?m)^[ \t]*(?:#{1,6}[ \t]+|>[ \t]*|[-*+][ \t]+|(?:[-*_][ \t]*){3,}$|```[^\n`]*$"
+    r"(?m)^[ \t]*(?:#{1,6}[ \t]+|>(?!\d)[ \t]*|[-*+][ \t]+|(?:[-*_][ \t]*){3,}$|```[^\n`]*$"
     r"|\|?[ \t]*:?-{3,}[-|: \t]*$)+"
 )
 _HTML_TAG = re.compile(r"</?[A-Za-z][^<>\n]*>|<!--[^\n]*?-->")
@@ -31,7 +31,7 @@ _SNAKE_CASE = re.compile(r"_+")
 _REPEATED_HANZI_MARK = re.compile(r"(?<=([㐀-䶿一-鿿]))々")
 
 # Symbols that a later stage says by name; all others of their categories are dropped.
-NAMED_SYMBOLS = frozenset("+=×÷±≈≠≤≥<>~℃℉°$￥¥€£%‰²³−")
+NAMED_SYMBOLS = frozenset("+=×÷±≈≠≤≥<>~℃℉°$￥¥€£%‰²³−√∞")
 _KEPT_AS_THEY_ARE = frozenset("，。！？；：、“”‘’（）《》〈〉【】「」『』〔〕…—～·\n\t々〇℃℉²³°￥¥")
 _GREEK_NAMES = dict(
     pair.split("=")
@@ -85,9 +85,11 @@ def _plain(char: str) -> str:
 
 def _compatible(char: str, category: str) -> str:
     """Full-width, circled, ligature, accented, Greek and Roman-numeral characters in plain ones."""
+    if char in NAMED_SYMBOLS:
+        return char
     if category in {"Nl", "No", "Nd"}:
         value = Fraction(unicodedata.numeric(char)).limit_denominator(100)
-        apart = " " if category == "No" else ""  # ①② are two numbers, not twelve
+        apart = " " if category == "No" and value.denominator == 1 else ""  # ①② are two numbers, not twelve
         return f"{apart}{value}"
     folded = "m²" if char == "㎡" else unicodedata.normalize("NFKC", char)
     if folded != char and all(part.isascii() or part == "²" or is_hanzi(part) for part in folded):

@@ -88,6 +88,14 @@ class Frontend:
         Raises:
             UnspeakableTextError: As `phonemes`.
         """
+        return self.explained(text)[1]
+
+    def explained(self, text: str) -> tuple[str, list[SpokenWord]]:
+        """Return what a segment is normalised to, and its words as `spoken_words`.
+
+        Raises:
+            UnspeakableTextError: As `phonemes`.
+        """
         self.warm_up()
         aligned = self._normalizer.normalize(text)
         units = self._units(aligned, text)
@@ -95,7 +103,7 @@ class Frontend:
         for unit, level in zip(units, levels, strict=True):
             unit.break_level = level
         self._apply_sandhi(units)
-        return [_spoken(unit, aligned) for unit in units]
+        return aligned.text, [_spoken(unit, aligned) for unit in units]
 
     def _units(self, aligned: AlignedText, written: str) -> list[_Unit]:
         units: list[_Unit] = []

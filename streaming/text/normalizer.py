@@ -5,8 +5,8 @@ Output  AlignedText of Hanzi, Latin words, punctuation and white space: no digit
 State   none after `warm_up`, which loads the rules of wetext (weighted transducers)
 Unaware of pronunciation.
 
-wetext decides how a number is read; the rules here decide what it is not asked: clauses without a digit (it
-leaves them as they are), version and model numbers, phone numbers with gaps, symbols that stand alone.
+wetext decides how a number is read that no rule of chinese_numbers.py or english_numbers.py has read before;
+the rules here decide what it is not asked: clauses without a digit, symbols that stand alone.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from functools import cache
 from wetext import Normalizer as WeTextNormalizer
 
 from streaming.text.aligned import AlignedText
+from streaming.text.chinese_numbers import DIGIT_NAMES, read_numbers
 from streaming.text.cleaning import clean, is_hanzi
+from streaming.text.english_numbers import reshape_numbers
 
-_DIGIT_NAMES = dict(zip("0123456789", "零一二三四五六七八九", strict=True))
-_PHONE_DIGIT_NAMES = {**_DIGIT_NAMES, "1": "幺"}
 _CLAUSE = re.compile(r"[^，。！？；、\n]*[，。！？；、\n]?")
-_HAS_DIGIT = re.compile(r"\d")
+_CHINESE_RULES_NEEDED = re.compile(r"[\d√÷]|第[IVXLC]")
 # From the clause's first digit to its last, with what touches them and 4 Hanzi of context on either side.
 _NUMBER_WINDOW = re.compile(r"[一-鿿]{0,4}[^一-鿿\d]*\d(?:.*\d)?[^一-鿿]*[一-鿿]{0,4}")
 _ENGLISH_WORD = re.compile(r"[A-Za-z]{2,}")
-_ENGLISH_RULES_NEEDED = re.compile(r"[\d$€£%&@+=]|\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc)\.")
+_MONTH = re.compile(
+    r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
+)
+_ENGLISH_RULES_NEEDED = re.compile(r"[\d$€£%&@+=]|\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc)\.|[A-Za-z] [IVXL]+\b")
 
-_MOBILE_WITH_GAPS = re.compile(r"(?<!\d)(?:(\+?86)[ -]?)?(1[3-9]\d)[ -]?(\d{4})[ -]?(\d{4})(?!\d)")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-_VERSION = re.compile(r"(?<![\d.])(?!(?:19|20)\d\d\.\d{1,2}\.\d{1,2}(?![\d.]))\d+(?:\.\d+){2,}(?![\d.]*\d)")
-_VERSION_AFTER_LETTER = re.compile(r"(?<=[Vv])(\d+)\.(\d+)(?![\d.]*\d)")
-_LONG_DIGITS = re.compile(r"(?<![\d.,])\d{9,}(?![\d.,%])")
-_CODE = re.compile(r"(?<=邮编|密码|卡号|账号|编号|尾号|学号|工号|单号|证码)[是为：: ]{0,2}\d{3,}")
-_SHORT_RANGE = re.compile(
-    r"(?<![\d.\-/:])(\d{1,3})[-~～—–](\d{1,3})"
-    r"(?=[%个天次岁年月日名人位块元斤米度倍小分秒点页章期届场周])"
-)
-_HYPHEN_BY_LETTER = re.compile(r"(?<=[A-Za-z])-(?=\d)|(?<=\d)-(?=[A-Za-z])")
-_MODEL_NUMBER = re.compile(r"(?<=[A-Za-z])(?!\d*00(?!\d))\d{3,}(?![\d.])")
-_MODEL_NUMBER_APART = re.compile(
-    r"(?<![A-Za-z])(?!RMB|USD|CNY|EUR|HKD|GBP|JPY|AD|BC)([A-Z]{2,} )((?!\d*00(?!\d))\d{4})(?![\d.])"
-)
 
 # Read by name where wetext left them standing.
 _SYMBOL_NAMES_ZH = {
-    **{"+": "加", "=": "等于", "×": "乘", "÷": "除以", "±": "正负", "−": "负", "≈": "约等于", "≠": "不等于"},
+    **{
+        "+": "加",
+        "=": "等于",
+        "×": "乘",
+        "÷": "除以",
+        "±": "正负",
+        "−": "负",
+        "≈": "约等于",
+        "≠": "不等于",
+        "√": "根号",
+        "∞": "无穷大",
+    },
     **{"≤": "小于等于", "≥": "大于等于", "℃": "摄氏度", "℉": "华氏度", "°": "度", "²": "平方", "³": "立方"},
     **{"$": "美元", "￥": "元", "¥": "元", "€": "欧元", "£": "英镑", "%": "百分号", "‰": "千分号"},
     **{"&": "和", "@": " at "},
@@ -60,6 +60,9 @@ _SYMBOL_NAMES_EN = {
 }
 _SYMBOL = re.compile("[" + re.escape("".join(_SYMBOL_NAMES_ZH)) + "]")
 _INNER_DOT = re.compile(r"(?<=[A-Za-z零一二三四五六七八九十百千万])\.(?=[A-Za-z零一二三四五六七八九])")
+_URL_PATH = re.compile(r"\.[A-Za-z]{2,}(?P<n>(?:[/?#][^\s，。！？；、）]*)+)")
+_PATH_NAMES_ZH = {"/": "斜杠", "?": "问号", "#": "井号", "-": "杠", "_": "下划线", ".": "点"}
+_PATH_NAMES_EN = {"/": " slash ", "?": " question mark ", "#": " hash ", "-": " dash ", "_": " underscore "}
 _COMPARISON = re.compile(r"(?<=[\dA-Za-z]) ?([<>]) ?(?=[\dA-Za-z])")
 
 
@@ -80,13 +83,13 @@ class Normalizer:
         english = is_english(aligned.text)
         if english and _ENGLISH_RULES_NEEDED.search(aligned.text):
             aligned = self._in_english(aligned)
-        elif _HAS_DIGIT.search(aligned.text):
+        elif _CHINESE_RULES_NEEDED.search(aligned.text):
             aligned = self._in_chinese(aligned)
         return _name_symbols(aligned, english)
 
     def _in_chinese(self, aligned: AlignedText) -> AlignedText:
         """Numbers in Chinese, by clause and without far Hanzi: wetext's time grows with length."""
-        prepared = _prepare_numbers(aligned)
+        prepared = read_numbers(aligned)
         result = AlignedText.of("")
         for match in _CLAUSE.finditer(prepared.text):
             clause = prepared[match.start() : match.end()]
@@ -98,7 +101,8 @@ class Normalizer:
         return result
 
     def _in_english(self, aligned: AlignedText) -> AlignedText:
-        return _around(aligned.sub(_THOUSANDS, _without_separators), self._english.normalize)
+        prepared = reshape_numbers(aligned.sub(_THOUSANDS, _without_separators))
+        return _around(prepared, self._english.normalize)
 
 
 @cache
@@ -115,8 +119,10 @@ def _rules(language: str) -> WeTextNormalizer:
 
 
 def is_english(text: str) -> bool:
-    """Tell whether numbers in this text are read in English: no Hanzi, and two Latin words or more."""
-    return not any(map(is_hanzi, text)) and len(_ENGLISH_WORD.findall(text)) >= 2
+    """Tell whether numbers in this text are read in English: no Hanzi, and two Latin words or a month."""
+    if any(map(is_hanzi, text)):
+        return False
+    return len(_ENGLISH_WORD.findall(text)) >= 2 or bool(_MONTH.search(text))
 
 
 def _around(aligned: AlignedText, normalize: Callable[[str], str]) -> AlignedText:
@@ -128,49 +134,22 @@ def _around(aligned: AlignedText, normalize: Callable[[str], str]) -> AlignedTex
     return aligned[:start] + inner.realign(normalize(inner.text)) + aligned[end:]
 
 
-def _prepare_numbers(aligned: AlignedText) -> AlignedText:
-    """Write out or reshape the numbers that wetext would read wrongly."""
-    return (
-        aligned.sub(_MOBILE_WITH_GAPS, _phone_number)
-        .sub(_THOUSANDS, _without_separators)
-        .sub(_LONG_DIGITS, _digit_by_digit)
-        .sub(_CODE, _digit_by_digit)
-        .sub(_SHORT_RANGE, _range)
-        .sub(_VERSION, _digit_by_digit)
-        .sub(_VERSION_AFTER_LETTER, _digit_by_digit)
-        .sub(_HYPHEN_BY_LETTER, " ")
-        .sub(_MODEL_NUMBER, _digit_by_digit)
-        .sub(_MODEL_NUMBER_APART, lambda match: match[1] + _spell(match[2], _DIGIT_NAMES))
-    )
-
-
-def _phone_number(match: re.Match[str]) -> str:
-    country = "加八六" if match[1] else ""
-    return country + _spell(match[2] + match[3] + match[4], _PHONE_DIGIT_NAMES)
-
-
-def _range(match: re.Match[str]) -> str:
-    """3-5次 is a range if it rises; wetext takes it for a subtraction."""
-    return f"{match[1]}到{match[2]}" if int(match[1]) < int(match[2]) else match[0]
-
-
 def _without_separators(match: re.Match[str]) -> str:
     return match[0].replace(",", "")
 
 
-def _digit_by_digit(match: re.Match[str]) -> str:
-    return _spell(match[0], _DIGIT_NAMES)
-
-
-def _spell(digits: str, names: dict[str, str]) -> str:
-    return "".join(names.get(char, "点" if char == "." else char) for char in digits)
+def _path(path: str, english: bool) -> str:
+    """Read what follows a host name: only there a slash is said."""
+    names = _PATH_NAMES_EN if english else _PATH_NAMES_ZH
+    return "".join(names.get(char, char) for char in path.rstrip("/"))
 
 
 def _name_symbols(aligned: AlignedText, english: bool) -> AlignedText:
     """Say what wetext left: symbols by name, inner dots as 点 or dot, single digits one by one."""
     names = _SYMBOL_NAMES_EN if english else _SYMBOL_NAMES_ZH
     less, more = (" less than ", " greater than ") if english else ("小于", "大于")
+    aligned = aligned.sub(_URL_PATH, lambda match: _path(match["n"], english), "n")
     named = aligned.sub(_COMPARISON, lambda match: less if match[1] == "<" else more)
     named = named.sub(_INNER_DOT, " dot " if english else "点")
     named = named.sub(_SYMBOL, lambda match: f" {names[match[0]]} " if english else names[match[0]])
-    return named.map_chars(lambda char: _DIGIT_NAMES.get(char, char))
+    return named.map_chars(lambda char: DIGIT_NAMES.get(char, char))

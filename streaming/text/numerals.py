@@ -18,7 +18,7 @@ _NUMBER = re.compile(
     r"(?P<denominator>[百千]分之)?"
     r"(?P<integer>负?[零一二三四五六七八九十百千万亿两幺]+"
     r"(?:分之[零一二三四五六七八九十百千万亿]+)?)"
-    r"(?P<decimals>点[零一二三四五六七八九]+(?![十百千万亿]))?"
+    r"(?:(?P<decimals>点[零一二三四五六七八九]+(?![十百千]))(?P<scale>[万亿]*))?"
     r"(?P<measure>[年月日号点分秒度元个名次天岁倍米克块角只条位张层楼届级页章题](?!之))?"
 )
 _CARDINAL = re.compile(r"[十百千万亿]")
@@ -69,6 +69,8 @@ def _groups(match: re.Match[str]) -> list[str]:
         groups[-1] += decimals
     else:
         groups += _digit_groups(decimals)
+    if match["scale"]:
+        groups.append(match["scale"])
     groups[-1] += match["measure"] or ""
     return [match["denominator"], *groups] if match["denominator"] else groups
 

@@ -23,6 +23,7 @@ _COUNTED = frozenset("百千万亿两")
 # After these 一 names a number (第一, 初一); before these it names a rank (一月, 一楼, 一号).
 _ORDINAL_BEFORE = frozenset("第初")
 _ORDINAL_AFTER = frozenset("月号楼班级流期")
+_FIGURE_JOINTS = frozenset("点比加减乘除")
 _PARTICLES = frozenset("的了吗呢吧嘛么呀啊哇啦呗们着")
 _WEAK_READINGS = {"的": "de5", "了": "le5", "着": "zhe5"}
 _PRONOUNS_AND_ADVERBS = frozenset("我你您他她它们咱都也就还又必总只非可谁")
@@ -110,10 +111,24 @@ def _yi_and_bu(flat: list[Reading], ends: Sequence[int]) -> list[Reading]:
         before = flat[index - 1] if index else None
         after = flat[index + 1] if index + 1 < len(flat) else None
         if reading.hanzi == "一":
-            spoken[index] = reading.with_tone(_yi_tone(before, after, index in last_of_word))
+            is_figure = _is_figure(flat, index)
+            tone = 1 if is_figure else _yi_tone(before, after, index in last_of_word)
+            spoken[index] = reading.with_tone(tone)
         elif reading.hanzi == "不" and reading.tone != NEUTRAL_TONE:
             spoken[index] = reading.with_tone(_bu_tone(before, after))
     return spoken
+
+
+def _is_figure(flat: Sequence[Reading], index: int) -> bool:
+    """Tell whether 一 is one side of a decimal, a proportion or a sum: 一点二, 三比一; not 一点一点."""
+
+    def hanzi(at: int) -> str:
+        return flat[at].hanzi if 0 <= at < len(flat) else ""
+
+    if hanzi(index + 1) in _FIGURE_JOINTS and hanzi(index + 2) in _DIGITS:
+        return hanzi(index + 3) != hanzi(index + 1)
+    joined = hanzi(index - 1) in _FIGURE_JOINTS and hanzi(index - 2) in _DIGITS
+    return joined and hanzi(index + 1) not in {*_UNITS, hanzi(index - 1)}
 
 
 def _yi_tone(before: Reading | None, after: Reading | None, ends_word: bool) -> int:

@@ -46,7 +46,7 @@ def test_what_nobody_can_say_vanishes(written: str) -> None:
         ("ＡＢｃ１２％", "ABc12%"),
         ("café naïve Łódź", "cafe naive Lodz"),
         ("Ⅳ级", "4级"),
-        ("½杯", " 1/2杯"),
+        ("½杯", "1/2杯"),
         ("①②", " 1 2"),
         ("㎏㎡", "kgm²"),
         ("α射线", "阿尔法射线"),

@@ -1,0 +1,100 @@
+"""`zhiyin text` and `POST /v1/text`: the same window, from a terminal and over HTTP."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from server.cli import main
+from server.config import AuthConfig, LimitConfig, ServerConfig
+from streaming.engines.choice import Choice, EnginePlan
+from streaming.loaded_voice import LoadedVoice, load_voice
+from tests.server.harness import Server, one_voice, running
+
+TEXT = "他在银行当行长。"
+
+
+def test_json_has_segments_words_and_readings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["text", TEXT, "--json"]) == 0
+    (segment,) = json.loads(capsys.readouterr().out)["segments"]
+    assert (segment["text"], segment["char_start"], segment["char_end"]) == (TEXT, 0, len(TEXT))
+    last = segment["words"][-1]
+    assert (last["text"], last["pinyin"]) == ("行长", ["hang2", "zhang3"])
+    assert TEXT[last["char_start"] : last["char_end"]] == "行长"
+
+
+def test_people_get_a_listing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["text", "我有2个GPU。"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "1  我有2个GPU。   [0:8]"
+    assert lines[1] == "   is read as  我有两个GPU。"
+    assert "     两个  liang3 ge4  [2:4]" in lines
+    assert lines[-1].endswith("#4")
+
+
+def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("你好。"))
+    assert main(["text"]) == 0
+    assert "ni2 hao3" in capsys.readouterr().out
+
+
+def test_what_cannot_be_spoken_is_told_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["text", "Москва"]) == 1
+    assert "cannot be spoken: no reading for" in capsys.readouterr().out
+
+
+def test_an_unknown_voice_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["text", "好", "--voice", "nobody"]) == 1
+    assert "nobody" in capsys.readouterr().err
+
+
+async def post(server: Server, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    url = f"http://127.0.0.1:{server.port}/v1/text"
+    async with aiohttp.ClientSession() as session, session.post(url, data=data, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+def load_voice_folder() -> LoadedVoice:
+    """The fake voice with the frontend of real ones."""
+    return load_voice(Path(), EnginePlan(Choice("fake")))
+
+
+async def test_http_tells_the_same_as_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    async with running(ServerConfig(), library=one_voice(load_voice_folder())) as server:
+        status, document = await post(server, {"text": TEXT})
+    main(["text", TEXT, "--json"])
+    assert (status, document) == (200, json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "told"),
+    [
+        (b"{", "bad_request", "not JSON"),
+        (b"\xff", "bad_request", "not JSON"),
+        ({}, "bad_request", "text: Field required"),
+        ({"text": 1}, "bad_request", "text: Input should be a valid string"),
+        ({"text": "好", "speed": 2}, "bad_request", "speed: Extra inputs are not permitted"),
+        ([], "bad_request", "the body"),
+        ({"text": "好", "voice": "nobody"}, "unknown_voice", "nobody"),
+        ({"text": "好" * 101}, "text_too_long", "101 characters; the limit is 100"),
+    ],
+)
+async def test_bad_requests_are_told_what_is_wrong(body: Any, code: str, told: str) -> None:
+    async with running(ServerConfig(limits=LimitConfig(chars_per_append=100))) as server:
+        status, document = await post(server, body)
+    assert status == 400
+    assert document["error"]["code"] == code
+    assert told in document["error"]["message"]
+
+
+async def test_a_token_is_needed_where_one_is_set() -> None:
+    async with running(ServerConfig(auth=AuthConfig(tokens=("secret",)))) as server:
+        assert (await post(server, {"text": "好"}))[0] == 401
+        assert (await post(server, {"text": "好"}, Authorization="Bearer secret"))[0] == 200
