@@ -312,7 +312,8 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
     (re.compile(r"(?<=[A-Za-z])(?!\d*00(?!\d))\d{3,}(?![\d.])"), lambda m: spell(m[0])),
     (
         re.compile(
-            r"(?<![A-Za-z])(?!RMB|USD|CNY|EUR|HKD|GBP|JPY|AD|BC)[A-Z]{2,} (?P<n>(?!\d*00(?!\d))\d{4})(?![\d.])"
+            r"(?<![A-Za-z])(?!RMB|USD|CNY|EUR|HKD|GBP|JPY|AD|BC)[A-Z]{2,} "
+            r"(?P<n>(?!\d*00(?!\d))\d{4})(?![\d.])"
         ),
         lambda m: spell(m["n"]),
     ),
