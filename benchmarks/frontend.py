@@ -1,7 +1,7 @@
-"""What the text frontend costs and how well it reads: ms per segment by length, its share of TTFC, polyphones.
+"""What the text frontend costs and how well it reads: ms per segment, its share of TTFC, polyphones.
 
-Everything in this process on one thread, after warm-up. TTFC is that of the shipped voice without a socket: text
-to first samples. Run with `python -m benchmarks.frontend`. The last line printed is one JSON object.
+Everything in this process on one thread, after warm-up. TTFC is that of the shipped voice without a socket,
+text to first samples. Run with `python -m benchmarks.frontend`. The last line printed is one JSON object.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,7 @@ from streaming.scheduling.capacity import Capacity
 from streaming.scheduling.finisher import Finisher
 from streaming.scheduling.schedule import NEVER, Tenant, Terms
 from streaming.scheduling.scheduler import Scheduler
+from streaming.text.lexicon import Lexicon
 from streaming.text.segmenter import SegmentPolicy
 from streaming.types import Style
 from streaming.utterance import PendingVoice, Utterance
@@ -62,6 +65,7 @@ class Backend:
         self.library = library
         self.scheduler = scheduler
         self.store = store
+        self.lexicon = Lexicon(config.text.lexicon)
         self.cache = SegmentCache(config.cache.memory_mb * BYTES_PER_MB, store)
         self.finisher = Finisher(scheduler, max_finishing(config.cache))
         self.voices_changed = asyncio.Event()
@@ -106,6 +110,7 @@ class Backend:
         key: str = "",
         max_delay_ms: int | None = None,
         max_ahead_ms: int | None = None,
+        lexicon: Mapping[str, str] | None = None,
     ) -> Utterance:
         """Return an utterance that speaks with `voice`.
 
@@ -115,12 +120,14 @@ class Backend:
             key: Name of the key on whose account it is.
             max_delay_ms: Time after which unfinished text is spoken; None takes the configured one.
             max_ahead_ms: Audio that may be computed ahead of the listener; 0: all of it; None: as configured.
+            lexicon: Words with readings of their own, besides those of the configuration.
 
         Raises:
             UnknownVoiceError: No such speaker or emotion.
-            BadRequestError: The voice cannot be changed like this.
+            BadRequestError: The voice cannot be changed like this, or a reading is none.
         """
         policy = text_policy(self.config.text, self.config.limits.chars_per_context, max_delay_ms)
+        policy = replace(policy, lexicon=self.lexicon.with_more(lexicon or {}))
         ahead_s = self.config.workers.max_ahead_s if max_ahead_ms is None else max_ahead_ms / 1000.0
         ahead_s = max(ahead_s, LEAST_AHEAD_S) if ahead_s else NEVER
         return Utterance(
@@ -141,7 +148,7 @@ class Backend:
             UnknownVoiceError: No such speaker or emotion.
             BadRequestError: The voice cannot be changed like this.
         """
-        policy = text_policy(self.config.text, max_chars, None)
+        policy = replace(text_policy(self.config.text, max_chars, None), lexicon=self.lexicon)
         terms = Terms(self._everybody, idle=True)
         return Utterance(voice, self.scheduler, style=style, policy=policy, terms=terms, cache=self.cache)
 

@@ -16,7 +16,15 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from platformdirs import user_cache_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -27,8 +35,9 @@ from pydantic_settings import (
 )
 
 from streaming.engines.choice import OnFailure, Precision, Runtime
-from streaming.errors import ConfigError
+from streaming.errors import BadRequestError, ConfigError
 from streaming.manifest import NetworkName
+from streaming.text.lexicon import Lexicon
 
 ENV_PREFIX = "ZHIYIN_"
 ENV_NESTING = "__"
@@ -98,6 +107,16 @@ class TextConfig(_Section):
     first_min_chars: PositiveInt = 6
     first_rest_min_chars: PositiveInt = 4
     max_segment_chars: Annotated[int, Field(ge=20, le=1000)] = 80
+    lexicon: dict[str, str] = {}
+
+    @field_validator("lexicon")
+    @classmethod
+    def _can_be_read(cls, lexicon: dict[str, str]) -> dict[str, str]:
+        try:
+            Lexicon(lexicon)
+        except BadRequestError as error:
+            raise ValueError(str(error)) from None
+        return lexicon
 
 
 class PhraseConfig(_Section):

@@ -104,6 +104,7 @@ class Contexts:
             key=self._key,
             max_delay_ms=request.max_delay_ms,
             max_ahead_ms=request.max_ahead_ms,
+            lexicon=request.lexicon,
         )
         audio = self._backend.config.audio
         settings = ContextSettings(

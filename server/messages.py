@@ -21,6 +21,7 @@ MAX_CTX = 65535  # u16 in the audio header
 SAMPLE_RATES = (8000, 16000, 22050, 24000, 44100, 48000)
 DEFAULT_RATE = 24000
 MAX_NAME_CHARS = 128
+MAX_LEXICON = 256  # words of one request
 MAX_SHOWN_CHARS = 40  # of a refused value, in the error message
 
 Ctx = Annotated[int, Field(ge=1, le=MAX_CTX)]
@@ -61,6 +62,7 @@ class Open(_Message):
     window_ms: Annotated[int, Field(ge=0, le=3_600_000)] | None = None
     max_delay_ms: Annotated[int, Field(ge=0, le=60_000)] | None = None
     max_ahead_ms: Annotated[int, Field(ge=0, le=3_600_000)] | None = None
+    lexicon: Annotated[dict[str, str], Field(max_length=MAX_LEXICON)] = {}
     replaces: Annotated[list[Ctx], BeforeValidator(_as_list), Field(max_length=1024)] = []
 
 

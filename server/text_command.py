@@ -17,6 +17,7 @@ from server.flags import add_config_flags, config_of
 from server.voices_command import default_voice, voice_folder
 from streaming.frontends import make_frontend
 from streaming.text.explanation import explain
+from streaming.text.lexicon import Lexicon
 from streaming.voice import load_manifest
 
 BREAKS = ("", "", "  #2", "  #3", "  #4")
@@ -48,7 +49,7 @@ def run_text(parsed: argparse.Namespace) -> int:
     text = sys.stdin.read() if parsed.text == "-" else parsed.text
     frontend = make_frontend(load_manifest(voice_folder(config, parsed.voice or default_voice(config))))
     policy = text_policy(config.text, config.limits.chars_per_context, None)
-    segments = explain(text, frontend, policy.segments)
+    segments = explain(text, frontend, policy.segments, Lexicon(config.text.lexicon))
     if parsed.json:
         sys.stdout.write(json.dumps({"segments": segments}, ensure_ascii=False) + "\n")
     else:

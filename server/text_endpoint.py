@@ -1,6 +1,6 @@
 """`POST /v1/text`: what will be spoken of a text, and why.
 
-Input   HTTP requests: JSON with `text` and, if wanted, `voice`
+Input   HTTP requests: JSON with `text` and, if wanted, `voice` and `lexicon`
 Output  JSON; docs/protocol.md has its shape
 State   none
 """
@@ -29,6 +29,7 @@ class TextRequest(BaseModel):
 
     text: str
     voice: str = ""
+    lexicon: dict[str, str] = {}
 
 
 class TextEndpoint:
@@ -45,12 +46,13 @@ class TextEndpoint:
         try:
             asked = await self._asked(request)
             voice = backend.voice(asked.voice)
+            lexicon = backend.lexicon.with_more(asked.lexicon)
             loaded = voice if isinstance(voice, LoadedVoice) else await voice.loaded()
         except StreamError as error:
             document = {"error": {"code": error.code, "message": str(error)}}
             return web.json_response(document, status=503 if error.retryable else 400)
         policy = text_policy(backend.config.text, backend.config.limits.chars_per_context, None)
-        segments = await asyncio.to_thread(explain, asked.text, loaded.frontend, policy.segments)
+        segments = await asyncio.to_thread(explain, asked.text, loaded.frontend, policy.segments, lexicon)
         return web.json_response({"segments": segments})
 
     async def _asked(self, request: web.Request) -> TextRequest:
@@ -67,7 +69,7 @@ class TextEndpoint:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the body"
-            raise BadRequestError(f"{where}: {first['msg']}; allowed are text and voice") from None
+            raise BadRequestError(f"{where}: {first['msg']}; allowed are text, voice and lexicon") from None
         limit = self._backend.config.limits.chars_per_append
         if len(asked.text) > limit:
             raise TextTooLongError(len(asked.text), limit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streaming.text.lexicon import Lexicon
 from streaming.text.segmenter import SegmentPolicy
 from streaming.types import FloatArray, Receipt, Segment
 
@@ -21,6 +22,7 @@ class TextPolicy:
     Attributes:
         segments: Where the segmenter cuts.
         max_chars: Most characters of one utterance.
+        lexicon: Words with readings of their own.
         max_delay_ms: Speak an unfinished sentence when nothing came for this long after the last
             append; 0 never does.
     """
@@ -28,6 +30,7 @@ class TextPolicy:
     segments: SegmentPolicy = field(default_factory=SegmentPolicy)
     max_chars: int = DEFAULT_MAX_CHARS
     max_delay_ms: int = 0
+    lexicon: Lexicon = field(default_factory=Lexicon)
 
 
 @dataclass(frozen=True, slots=True)

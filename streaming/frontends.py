@@ -18,6 +18,7 @@ from streaming.piper_manifest import PiperManifest
 from streaming.sambert_manifest import SambertManifest, SymbolLists
 from streaming.text.byte_frontend import ByteFrontend
 from streaming.text.espeak import espeak
+from streaming.text.explanation import WordSource
 from streaming.text.frontend import Frontend
 from streaming.text.piper_frontend import PiperFrontend, ipa, letters
 from streaming.text.symbols import SymbolTables
@@ -53,6 +54,11 @@ class MuteFrontend:
         """
         del text
         raise UnspeakableTextError(self.reason)
+
+
+def reads_marks(frontend: PhonemeSource) -> bool:
+    """Tell whether a frontend reads `[[word|reading]]`."""
+    return isinstance(frontend, WordSource)
 
 
 def make_frontend(manifest: VoiceManifest) -> PhonemeSource:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from streaming.account import Account
 from streaming.events import AudioReady, Event, SegmentStarted, WordsTimed, WordTime
+from streaming.frontends import reads_marks
 from streaming.loaded_voice import LoadedVoice
 from streaming.manifest import VoiceManifest
 from streaming.scheduling.cache import Hurry, SegmentCache
@@ -21,6 +22,8 @@ from streaming.scheduling.finisher import Finisher
 from streaming.scheduling.segments import SegmentKey
 from streaming.synthesis.family import Synthesis, new_synthesis
 from streaming.synthesis.steps import HostCall, Steps
+from streaming.text.aligned import AlignedText
+from streaming.text.lexicon import Lexicon
 from streaming.types import AudioChunk, IntArray, Segment, Style, WordSpan
 
 
@@ -44,6 +47,12 @@ class Speaker:
     style: Style
     cache: SegmentCache
     clock: Callable[[], float]
+    lexicon: Lexicon = field(default_factory=Lexicon)
+
+    def marked(self, text: str) -> AlignedText:
+        """Return what is spoken of a segment's text: the same, with the lexicon's words marked."""
+        takes_readings = reads_marks(self.voice.frontend)
+        return self.lexicon.marked(text) if takes_readings else AlignedText.of(text)
 
     def key(self, text: str) -> SegmentKey:
         """Return what the audio of `text` depends on; equal sounds may be named differently."""
@@ -101,7 +110,8 @@ class Speech:
         self.done = False
         self._account = account
         self._voice = speaker.voice
-        text = due.segment.text
+        self._marked = speaker.marked(due.segment.text)
+        text = self._marked.text
         self._reader = speaker.cache.open(speaker.key(text), lambda: SegmentWork(text, speaker))
 
     @property
@@ -183,17 +193,20 @@ class Speech:
 
     def _word_times(self) -> tuple[WordTime, ...]:
         starts = self._reader.token_start_samples + self.start_sample
-        segment = self.due.segment
-        return tuple(
-            WordTime(
-                text=word.text,
-                start_sample=int(starts[word.token_start]),
-                end_sample=int(starts[word.token_end]),
-                char_start=segment.char_start + word.char_start,
-                char_end=segment.char_start + word.char_end,
+        before = self.due.segment.char_start
+        times: list[WordTime] = []
+        for word in self._reader.words:
+            char_start, char_end = self._marked.origin(word.char_start, word.char_end)
+            times.append(
+                WordTime(
+                    text=word.text,
+                    start_sample=int(starts[word.token_start]),
+                    end_sample=int(starts[word.token_end]),
+                    char_start=before + char_start,
+                    char_end=before + char_end,
+                )
             )
-            for word in self._reader.words
-        )
+        return tuple(times)
 
 
 def canonical_style(manifest: VoiceManifest, style: Style) -> Style:

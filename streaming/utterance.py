@@ -257,7 +257,7 @@ class Utterance:
         self._consumed = True
         try:
             self._voice = voice = await self._loaded_voice()
-            speaker = Speaker(voice, self._style, self._cache, self._clock)
+            speaker = Speaker(voice, self._style, self._cache, self._clock, self._policy.lexicon)
             while (due := await self._next_due()) is not None:
                 if isinstance(due, Flushed):
                     yield Flushed(due.flush_id, self._account.samples)

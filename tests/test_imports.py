@@ -53,11 +53,12 @@ ALLOWED: dict[str, set[str]] = {
         "streaming.loaded_voice",
         "streaming.engines",
     },
-    "streaming.events": VALUES | {"streaming.text.segmenter"},
+    "streaming.events": VALUES | {"streaming.text.segmenter", "streaming.text.lexicon"},
     "streaming.account": VALUES,
     "streaming.speech": VALUES
     | {"streaming.manifest", "streaming.synthesis", "streaming.scheduling"}
-    | {"streaming.events", "streaming.account", "streaming.loaded_voice"},
+    | {"streaming.events", "streaming.account", "streaming.loaded_voice", "streaming.frontends"}
+    | {"streaming.text"},
     "streaming.utterance": VALUES
     | {"streaming.manifest"}
     | {"streaming.loaded_voice", "streaming.events", "streaming.account", "streaming.speech"}

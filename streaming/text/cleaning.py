@@ -40,6 +40,8 @@ _GREEK_NAMES = dict(
     ο=奥米克戎 π=派 ρ=柔 σ=西格玛 ς=西格玛 τ=陶 υ=宇普西隆 φ=斐 χ=希 ψ=普西 ω=欧米伽
     """.split()
 )
+# Characters that stand for words with readings of their own (streaming/text/lexicon.py).
+FIRST_PLACE, LAST_PLACE = "\ue000", "\ue3ff"
 _LATIN_NAME = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) ([A-Z]{1,2})\b")
 
 
@@ -73,6 +75,8 @@ def _plain(char: str) -> str:
     """Return a character in the plain form the frontend reads, or "" for what is not speakable."""
     if char.isascii():
         return char if char.isprintable() or char in "\n\t" else " " if char in "\r\v\f" else ""
+    if FIRST_PLACE <= char <= LAST_PLACE:
+        return char  # stands for a word with a reading of its own; a text's own were taken out before
     if char in _KEPT_AS_THEY_ARE or (is_hanzi(char) and not "豈" <= char <= "﫿"):
         return char
     category = unicodedata.category(char)

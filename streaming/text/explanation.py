@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 from streaming.errors import UnspeakableTextError
+from streaming.text.aligned import AlignedText
+from streaming.text.lexicon import Lexicon
 from streaming.text.linguistics import SpokenWord
 from streaming.text.segmenter import Segmenter, SegmentPolicy
 from streaming.text.syllables import Syllable, split_tone
@@ -28,13 +30,16 @@ class WordSource(Protocol):
         ...
 
 
-def explain(text: str, frontend: Any, policy: SegmentPolicy | None = None) -> list[dict[str, Any]]:
+def explain(
+    text: str, frontend: Any, policy: SegmentPolicy | None = None, lexicon: Lexicon | None = None
+) -> list[dict[str, Any]]:
     """Cut a text as if it came at once, and explain each segment.
 
     Args:
         text: As it was written.
         frontend: Of a voice: a WordSource; any other is asked for phonemes alone.
         policy: How texts are cut.
+        lexicon: Words with readings of their own.
 
     Returns:
         Per segment `text`, `char_start`, `char_end`, `normalized` and `words`; an `error` where it cannot be
@@ -48,27 +53,29 @@ def explain(text: str, frontend: Any, policy: SegmentPolicy | None = None) -> li
             "text": segment.text,
             "char_start": segment.char_start,
             "char_end": segment.char_end,
-            **_explained(segment.text, segment.char_start, frontend),
+            **_explained(segment.text, segment.char_start, frontend, lexicon or Lexicon()),
         }
         for segment in [*segmenter.push(text), *segmenter.flush()]
     ]
 
 
-def _explained(text: str, offset: int, frontend: Any) -> dict[str, Any]:
+def _explained(text: str, offset: int, frontend: Any, lexicon: Lexicon) -> dict[str, Any]:
     try:
         if not isinstance(frontend, WordSource):
             return {"normalized": text, "words": _words_of(frontend.phonemes(text), offset)}
-        normalized, words = frontend.explained(text)
+        marked = lexicon.marked(text)
+        normalized, words = frontend.explained(marked.text)
     except UnspeakableTextError as error:
         return {"normalized": text, "words": [], "error": str(error)}
-    return {"normalized": normalized, "words": [_word(word, offset) for word in words]}
+    return {"normalized": normalized, "words": [_word(word, marked, offset) for word in words]}
 
 
-def _word(word: SpokenWord, offset: int) -> dict[str, Any]:
+def _word(word: SpokenWord, marked: AlignedText, offset: int) -> dict[str, Any]:
+    char_start, char_end = marked.origin(word.char_start, word.char_end)
     return {
         "text": word.text,
-        "char_start": offset + word.char_start,
-        "char_end": offset + word.char_end,
+        "char_start": offset + char_start,
+        "char_end": offset + char_end,
         "pinyin": pinyin_of(word.syllables),
         "phones": [phone for syllable in word.syllables for phone in syllable.phones],
         "break": word.break_level,

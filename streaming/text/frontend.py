@@ -15,19 +15,24 @@ from dataclasses import dataclass
 
 from streaming.errors import UnspeakableTextError
 from streaming.text.aligned import AlignedText
-from streaming.text.cleaning import is_hanzi
+from streaming.text.cleaning import FIRST_PLACE, LAST_PLACE, is_hanzi
 from streaming.text.english import EnglishLexicon
+from streaming.text.lexicon import Given, take_marks
 from streaming.text.linguistics import MINOR_BREAK, SpokenWord, to_phonemes
 from streaming.text.mandarin import MandarinReader
 from streaming.text.normalizer import Normalizer
 from streaming.text.numerals import number_words
 from streaming.text.prosody import ProsodicWord, break_levels, mark_level
-from streaming.text.sandhi import Word, surface_tones
+from streaming.text.sandhi import Reading, Word, surface_tones
 from streaming.text.syllables import Syllable, english_syllables, mandarin_syllable
 from streaming.text.symbols import SymbolTables
 from streaming.types import Phonemes
 
-_RUN = re.compile(r"(?P<hanzi>[㐀-䶿一-鿿〇\U00020000-\U0003ffff]+)|(?P<latin>[A-Za-z]+(?:['’][A-Za-z]+)*)")
+_RUN = re.compile(
+    r"(?P<given>[\ue000-\ue3ff])"
+    r"|(?P<hanzi>[㐀-䶿一-鿿〇\U00020000-\U0003ffff]+)"
+    r"|(?P<latin>[A-Za-z]+(?:['’][A-Za-z]+)*)"
+)
 # Words that lean on the word before them: they are spoken, and timed, as one with it.
 _CLITICS = frozenset("的地得了着著吗嗎呢吧啊呀嘛啦哇们們么麼呗唄")
 _STAY_APART = frozenset("我你您他她它谁咱也都就还又必总")  # 我得走: here 得 is a verb
@@ -44,6 +49,7 @@ class _Unit:
     text: str = ""
     mark: int = 0
     break_level: int = 0
+    is_given: bool = False  # read as somebody asked for, whatever stands around it
 
     @property
     def n_syllables(self) -> int:
@@ -97,15 +103,16 @@ class Frontend:
             UnspeakableTextError: As `phonemes`.
         """
         self.warm_up()
-        aligned = self._normalizer.normalize(text)
-        units = self._units(aligned, text)
+        marked, given = take_marks(AlignedText.of(text))
+        aligned = self._normalizer.normalize(marked)
+        units = self._units(aligned, text, given)
         levels = break_levels([ProsodicWord(unit.text, unit.n_syllables, unit.mark) for unit in units])
         for unit, level in zip(units, levels, strict=True):
             unit.break_level = level
         self._apply_sandhi(units)
-        return aligned.text, [_spoken(unit, aligned) for unit in units]
+        return _legible(aligned.text, given), [_spoken(unit, aligned) for unit in units]
 
-    def _units(self, aligned: AlignedText, written: str) -> list[_Unit]:
+    def _units(self, aligned: AlignedText, written: str, given: Sequence[Given]) -> list[_Unit]:
         units: list[_Unit] = []
         text = aligned.text
         done = 0
@@ -116,7 +123,9 @@ class Frontend:
                 units[-1].mark = _mark(
                     between, written[aligned.ends[done - 1] - 1], written[aligned.starts[match.start()]]
                 )
-            if match.lastgroup == "hanzi":
+            if match.lastgroup == "given":
+                units.append(_given_unit(match.start(), given[ord(match[0]) - ord(FIRST_PLACE)]))
+            elif match.lastgroup == "hanzi":
                 units += self._mandarin_units(match.start(), aligned[match.start() : match.end()])
             else:
                 units += self._english_units(match)
@@ -164,7 +173,25 @@ class Frontend:
             surface_tones([word for unit in phrase for word in unit.mandarin], self._mandarin.is_word)
         )
         for unit in phrase:
-            unit.mandarin = tuple(next(spoken) for _ in unit.mandarin)
+            surface = tuple(next(spoken) for _ in unit.mandarin)
+            unit.mandarin = unit.mandarin if unit.is_given else surface
+
+
+def _given_unit(start: int, given: Given) -> _Unit:
+    """Return a word with the reading that was given; tones around it follow it if it is Hanzi."""
+    if given.is_mandarin:
+        pairs = zip(given.word, given.syllables, strict=True)
+        word = tuple(Reading(hanzi, syllable.spelling) for hanzi, syllable in pairs)
+        return _Unit(start, start + 1, mandarin=(word,), text=given.word, is_given=True)
+    return _Unit(start, start + 1, english=given.syllables, text=given.word, is_given=True)
+
+
+def _legible(text: str, given: Sequence[Given]) -> str:
+    """Return the text with the words in their places."""
+    return "".join(
+        given[ord(char) - ord(FIRST_PLACE)].word if FIRST_PLACE <= char <= LAST_PLACE else char
+        for char in text
+    )
 
 
 def _spoken(unit: _Unit, aligned: AlignedText) -> SpokenWord:

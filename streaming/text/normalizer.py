@@ -77,9 +77,9 @@ class Normalizer:
         """Load and run the rules once, so that the first sentence does not pay for it."""
         _run_rules()
 
-    def normalize(self, text: str) -> AlignedText:
+    def normalize(self, text: str | AlignedText) -> AlignedText:
         """Return the text in words, aligned with the original; may be empty. Never raises on any string."""
-        aligned = clean(AlignedText.of(text))
+        aligned = clean(AlignedText.of(text) if isinstance(text, str) else text)
         english = is_english(aligned.text)
         if english and _ENGLISH_RULES_NEEDED.search(aligned.text):
             aligned = self._in_english(aligned)

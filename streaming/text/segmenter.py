@@ -14,6 +14,8 @@ What ends a segment
                   letters or digits follow or it belongs to an abbreviation or a list number; a line break
     first clause  of an utterance, if it is long enough to sound natural and enough follows it: audio
                   starts sooner
+    A [[word|reading]] is read as one character.
+
     length        max_chars: at the last clause mark, else at a particle or white space, else there
 """
 
@@ -36,6 +38,7 @@ _ABBREVIATION = re.compile(
     r"(?:^|[^A-Za-z.])(?:(?:[A-Za-z]\.)*[A-Za-z]|Dr|Mr|Mrs|Ms|Prof|St|No|vs|etc|Inc|Ltd|Fig|Vol|approx)\Z"
 )
 _LIST_NUMBER = re.compile(r"\W*\d{1,3}\Z")
+_MAX_GIVEN_CHARS = 270  # of a [[word|reading]]: the longest word and reading, with what stands between
 _LOOK_BACK_CHARS = 16  # enough for every abbreviation above
 
 # Spoken length is counted in thirds of a Hanzi: a Latin letter is about a third of a syllable.
@@ -83,6 +86,7 @@ class _Scan:
     pending: _Pending = _Pending.NOTHING
     pending_at: int = 0
     quote_open: bool = False
+    given_at: int = -1  # where a [[word|reading]] began that is still open; nothing in it ends anything
     first_cut: int = 0  # end of the first clause, 0 if there is none
     weight_at_first_cut: int = 0
     clause_cut: int = 0
@@ -164,11 +168,15 @@ class Segmenter:
         """Read one character at `scan.length`; return where the segment ends before it, 0 if it goes on."""
         scan = self._tail.scan
         position = scan.length
+        if scan.given_at >= 0 and self._inside_given(char):
+            return 0
         cut = self._settle(char)
         if cut:
             return cut
         if position and char in _LINE_BREAKS:
             return position
+        if char == "[" and position and self._tail.text[self._tail.start + position - 1] == "[":
+            scan.given_at = position + 1
         if scan.pending is _Pending.NOTHING:
             self._open(char)
         if char == '"':
@@ -182,6 +190,19 @@ class Segmenter:
         if scan.first_cut and enough:
             return scan.first_cut
         return self._best_cut() if position >= self._policy.max_chars else 0
+
+    def _inside_given(self, char: str) -> bool:
+        """Read a character of a [[word|reading]]; tell whether it is one. Only its word takes time."""
+        scan, tail = self._tail.scan, self._tail
+        begun = tail.text[tail.start + scan.given_at : tail.start + scan.length]
+        if char in _LINE_BREAKS or char == "[" or len(begun) > _MAX_GIVEN_CHARS:
+            scan.given_at = -1  # it was none
+            return False
+        if char == "]" and begun.endswith("]"):
+            scan.given_at = -1
+        elif "|" not in begun:
+            scan.weight += _weight(char)
+        return True
 
     def _open(self, char: str) -> None:
         """Begin to hold a mark whose meaning the following characters settle."""

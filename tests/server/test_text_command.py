@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 
 from server.cli import main
-from server.config import AuthConfig, LimitConfig, ServerConfig
+from server.config import AuthConfig, LimitConfig, ServerConfig, TextConfig
 from streaming.engines.choice import Choice, EnginePlan
 from streaming.loaded_voice import LoadedVoice, load_voice
-from tests.server.harness import Server, one_voice, running
+from tests.server.harness import Server, audio_of, one_voice, running
 
 TEXT = "他在银行当行长。"
 
@@ -92,6 +92,49 @@ async def test_bad_requests_are_told_what_is_wrong(body: Any, code: str, told: s
     assert status == 400
     assert document["error"]["code"] == code
     assert told in document["error"]["message"]
+
+
+async def test_words_are_read_as_the_lexicons_say(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHIYIN_TEXT__LEXICON", '{"银行": "yin2 xing2"}')
+    assert main(["text", "银行", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["segments"][0]["words"][0]["pinyin"] == ["yin2", "xing2"]
+    config = ServerConfig(text=TextConfig(lexicon={"银行": "yin2 xing2"}))
+    async with running(config, library=one_voice(load_voice_folder())) as server:
+        body = {"text": "银行行长", "lexicon": {"行长": "xing2 chang2"}}
+        status, document = await post(server, body)
+        assert status == 200
+        words = document["segments"][0]["words"]
+        assert [word["pinyin"] for word in words] == [["yin2", "xing2"], ["xing2", "chang2"]]
+        status, document = await post(server, {"text": "好", "lexicon": {"好": "x"}})
+        assert (status, document["error"]["code"]) == (400, "bad_request")
+
+
+def test_a_lexicon_that_cannot_be_read_keeps_the_server_from_starting() -> None:
+    with pytest.raises(ValueError, match="found 'xing'"):
+        TextConfig(lexicon={"行": "xing"})
+
+
+async def test_a_request_brings_its_own_words_and_their_audio_is_not_mixed_up() -> None:
+    text = "银行。"
+    async with (
+        running(ServerConfig(), library=one_voice(load_voice_folder())) as server,
+        server.client() as client,
+    ):
+        heard = []
+        for ctx, lexicon in enumerate(({}, {"行": "xing2"}, {"行": "hang2"}, {}), start=1):
+            await client.send("open", ctx=ctx, text=text, end=True, words=True, lexicon=lexicon)
+            messages = await client.until("done", ctx)
+            words = [word for message in messages if message["type"] == "words" for word in message["items"]]
+            assert words[-1][-1] <= len(text)
+            heard.append(b"".join(message["pcm"] for message in audio_of(messages)))
+        assert heard[0] == heard[3]
+        assert heard[1] != heard[0]
+        await client.send("open", ctx=9, text=text, end=True, lexicon={"行": "x"})
+        error = (await client.until("error", 9))[-1]
+        assert error["code"] == "bad_request"
+        assert "'行'" in error["message"]
 
 
 async def test_a_token_is_needed_where_one_is_set() -> None:
