@@ -111,6 +111,7 @@ class Backend:
         max_delay_ms: int | None = None,
         max_ahead_ms: int | None = None,
         lexicon: Mapping[str, str] | None = None,
+        ssml: bool = False,
     ) -> Utterance:
         """Return an utterance that speaks with `voice`.
 
@@ -121,13 +122,14 @@ class Backend:
             max_delay_ms: Time after which unfinished text is spoken; None takes the configured one.
             max_ahead_ms: Audio that may be computed ahead of the listener; 0: all of it; None: as configured.
             lexicon: Words with readings of their own, besides those of the configuration.
+            ssml: Whether its text is SSML.
 
         Raises:
             UnknownVoiceError: No such speaker or emotion.
             BadRequestError: The voice cannot be changed like this, or a reading is none.
         """
         policy = text_policy(self.config.text, self.config.limits.chars_per_context, max_delay_ms)
-        policy = replace(policy, lexicon=self.lexicon.with_more(lexicon or {}))
+        policy = replace(policy, lexicon=self.lexicon.with_more(lexicon or {}), ssml=ssml)
         ahead_s = self.config.workers.max_ahead_s if max_ahead_ms is None else max_ahead_ms / 1000.0
         ahead_s = max(ahead_s, LEAST_AHEAD_S) if ahead_s else NEVER
         return Utterance(

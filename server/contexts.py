@@ -105,6 +105,7 @@ class Contexts:
             max_delay_ms=request.max_delay_ms,
             max_ahead_ms=request.max_ahead_ms,
             lexicon=request.lexicon,
+            ssml=request.ssml,
         )
         audio = self._backend.config.audio
         settings = ContextSettings(

@@ -62,6 +62,7 @@ class Open(_Message):
     window_ms: Annotated[int, Field(ge=0, le=3_600_000)] | None = None
     max_delay_ms: Annotated[int, Field(ge=0, le=60_000)] | None = None
     max_ahead_ms: Annotated[int, Field(ge=0, le=3_600_000)] | None = None
+    ssml: bool = False
     lexicon: Annotated[dict[str, str], Field(max_length=MAX_LEXICON)] = {}
     replaces: Annotated[list[Ctx], BeforeValidator(_as_list), Field(max_length=1024)] = []
 

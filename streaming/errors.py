@@ -65,6 +65,24 @@ class TextTooLongError(RequestError):
         return f"text has {self.found_chars} characters; the limit is {self.allowed_chars}"
 
 
+class SsmlError(RequestError):
+    """The text is not SSML as it is understood here.
+
+    Attributes:
+        line: Of the document, counted from 1.
+        column: Likewise.
+    """
+
+    code = "bad_ssml"
+
+    def __init__(self, reason: str, line: int, column: int) -> None:
+        self.reason, self.line, self.column = reason, line, column
+        super().__init__(reason, line, column)
+
+    def __str__(self) -> str:
+        return f"SSML, line {self.line}, column {self.column}: {self.reason}"
+
+
 class UnknownVoiceError(RequestError):
     """No such voice, speaker or emotion, or `reason` why it cannot be used; `known` lists what there is."""
 

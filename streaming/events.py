@@ -23,6 +23,7 @@ class TextPolicy:
         segments: Where the segmenter cuts.
         max_chars: Most characters of one utterance.
         lexicon: Words with readings of their own.
+        ssml: Whether it is SSML that is appended.
         max_delay_ms: Speak an unfinished sentence when nothing came for this long after the last
             append; 0 never does.
     """
@@ -31,6 +32,7 @@ class TextPolicy:
     max_chars: int = DEFAULT_MAX_CHARS
     max_delay_ms: int = 0
     lexicon: Lexicon = field(default_factory=Lexicon)
+    ssml: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from streaming.synthesis.family import Synthesis, new_synthesis
 from streaming.synthesis.steps import HostCall, Steps
 from streaming.text.aligned import AlignedText
 from streaming.text.lexicon import Lexicon
+from streaming.text.ssml import Said
 from streaming.types import AudioChunk, IntArray, Segment, Style, WordSpan
 
 
@@ -31,8 +32,13 @@ from streaming.types import AudioChunk, IntArray, Segment, Style, WordSpan
 class Due:
     """A segment to speak, and when the server had its text."""
 
-    segment: Segment
+    said: Said
     received_s: float
+
+    @property
+    def segment(self) -> Segment:
+        """Its text, and its place in the utterance's."""
+        return self.said.segment
 
 
 class Cancelled(Exception):  # noqa: N818 -- not an error
@@ -110,6 +116,7 @@ class Speech:
         self.done = False
         self._account = account
         self._voice = speaker.voice
+        speaker = replace(speaker, style=due.said.style)
         self._marked = speaker.marked(due.segment.text)
         text = self._marked.text
         self._reader = speaker.cache.open(speaker.key(text), lambda: SegmentWork(text, speaker))
@@ -193,17 +200,17 @@ class Speech:
 
     def _word_times(self) -> tuple[WordTime, ...]:
         starts = self._reader.token_start_samples + self.start_sample
-        before = self.due.segment.char_start
+        source = self.due.said.source
         times: list[WordTime] = []
         for word in self._reader.words:
-            char_start, char_end = self._marked.origin(word.char_start, word.char_end)
+            char_start, char_end = source.origin(*self._marked.origin(word.char_start, word.char_end))
             times.append(
                 WordTime(
                     text=word.text,
                     start_sample=int(starts[word.token_start]),
                     end_sample=int(starts[word.token_end]),
-                    char_start=before + char_start,
-                    char_end=before + char_end,
+                    char_start=char_start,
+                    char_end=char_end,
                 )
             )
         return tuple(times)

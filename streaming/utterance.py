@@ -2,7 +2,7 @@
 
 Input   append / flush / end / cancel, from the event loop
 Output  events(): SegmentStarted, WordsTimed, AudioReady, Flushed, Finished, in order
-State   the segmenter's tail, the segments not spoken yet, the segment being spoken, the account
+State   the text reader's tail, the segments not spoken yet, the segment being spoken, the account
 Not here: sockets, sample formats, other utterances.
 
 The consumer pulls: nothing is computed ahead of it, so a slow client is its own backpressure, and at
@@ -14,10 +14,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import numpy as np
 
 from streaming.account import Account
 from streaming.errors import TextTooLongError, UnexpectedMessageError
@@ -33,14 +35,15 @@ from streaming.events import (
 )
 from streaming.loaded_voice import LoadedVoice
 from streaming.manifest import VoiceManifest
+from streaming.pieces import reader_of
 from streaming.scheduling.admission import Admission
 from streaming.scheduling.cache import SegmentCache
 from streaming.scheduling.finisher import Finisher
 from streaming.scheduling.schedule import Tenant, Terms
 from streaming.scheduling.scheduler import Block, Scheduler
 from streaming.speech import Cancelled, Due, Speaker, Speech
-from streaming.text.segmenter import Segmenter
-from streaming.types import Segment, Style
+from streaming.text.ssml import Pause, Piece
+from streaming.types import Style
 
 __all__ = [
     "AudioReady",
@@ -58,6 +61,7 @@ __all__ = [
 Result = TypeVar("Result")
 
 MAX_LOAD_S = 0.1  # computing takes less than a disk that is so slow
+PAUSE_CHUNKS_PER_S = 10  # silence is sent in pieces, as speech is
 LATE_S = 0.05  # shorter gaps are hardly heard; a player with any buffer does not have them
 
 
@@ -120,10 +124,11 @@ class Utterance:
         self._counted_chars = 0  # of the text, by admission
         self._spoken_chars = 0
         self._cancelled = False
-        self._segmenter = Segmenter(policy.segments)
+        self._reader = reader_of(policy, style, voice.manifest.check_style)
         self._account = Account(voice.manifest.sample_rate, clock)
-        self._due: deque[Due | Flushed] = deque()
+        self._due: deque[Due | Pause | Flushed] = deque()
         self._wake = asyncio.Event()
+        self._last_index = 0  # of the segments that were spoken
         self._unspoken_tail = False  # text came after the last flush, so the segmenter may hold some
         self._ended = False
         self._consumed = False
@@ -139,6 +144,7 @@ class Utterance:
         """Add text, cut anywhere.
 
         Raises:
+            SsmlError: It is SSML that is not understood; nothing of it that was not spoken yet will be.
             TextTooLongError: The utterance would exceed `max_chars`; nothing is added.
             OverloadedError: Too much text waits to be spoken, of all utterances together; nothing is added.
             UnexpectedMessageError: The utterance has ended or was cancelled.
@@ -153,7 +159,7 @@ class Utterance:
                 self._counted_chars += len(text)
             self._account.note_text(len(text))
             self._unspoken_tail = True
-            self._enqueue(self._segmenter.push(text))
+            self._enqueue(self._reader.push(text))
 
     def flush(self, flush_id: int | str) -> None:
         """Speak what was appended so far, finished or not, and report when it has been spoken.
@@ -162,7 +168,7 @@ class Utterance:
             UnexpectedMessageError: The utterance has ended or was cancelled.
         """
         self._refuse_if_over("flush")
-        self._flush_segmenter(self._clock())
+        self._flush_reader(self._clock())
         self._due.append(Flushed(flush_id, 0))  # its sample is known when its turn comes
         self._wake.set()
 
@@ -170,10 +176,12 @@ class Utterance:
         """No more text comes: speak the rest, then finish.
 
         Raises:
+            SsmlError: The SSML is not complete.
             UnexpectedMessageError: The utterance has ended or was cancelled.
         """
         self._refuse_if_over("end")
-        self._flush_segmenter(self._clock())
+        self._unspoken_tail = False
+        self._enqueue(self._reader.end())
         self._ended = True
         self._wake.set()
 
@@ -262,6 +270,11 @@ class Utterance:
                 if isinstance(due, Flushed):
                     yield Flushed(due.flush_id, self._account.samples)
                     continue
+                if isinstance(due, Pause):
+                    for silence in self._silence(due):
+                        yield silence
+                    continue
+                self._last_index = due.segment.index
                 self._speech = speech = Speech(due, speaker, self._account)
                 while not speech.done:
                     cpu_s = await self._get_ready(speech)
@@ -277,13 +290,24 @@ class Utterance:
         finally:
             self.cancel()
 
+    def _silence(self, pause: Pause) -> Iterator[AudioReady]:
+        """Yield a pause, a tenth of a second at a time, as part of the segment before it."""
+        rate = self._voice.manifest.sample_rate
+        left = rate * pause.ms // 1000
+        while left:
+            samples = np.zeros(min(left, rate // PAUSE_CHUNKS_PER_S), np.float32)
+            left -= samples.size
+            start_sample = self._account.samples
+            self._account.note_audio(samples)
+            yield AudioReady(samples, start_sample, self._last_index, last_of_segment=not left, cached=True)
+
     async def _loaded_voice(self) -> LoadedVoice:
         self._stop_if_cancelled()
         if isinstance(self._voice, PendingVoice):
             return await self._finished(asyncio.ensure_future(self._voice.loaded()))
         return self._voice
 
-    async def _next_due(self) -> Due | Flushed | None:
+    async def _next_due(self) -> Due | Pause | Flushed | None:
         """Wait for the next thing to do; None when the text has ended and all is done."""
         while not self._cancelled:
             if self._due:
@@ -296,7 +320,7 @@ class Utterance:
                     await self._wake.wait()
             except TimeoutError:
                 if self._soft_flush_in_s() == 0.0:  # the two clocks may disagree by a tick
-                    self._flush_segmenter(self._account.last_text_s)
+                    self._flush_reader(self._account.last_text_s)
         raise Cancelled
 
     async def _get_ready(self, speech: Speech) -> float:
@@ -414,13 +438,13 @@ class Utterance:
             return None
         return max(self._account.last_text_s + self._policy.max_delay_ms / 1000.0 - self._clock(), 0.0)
 
-    def _flush_segmenter(self, received_s: float) -> None:
+    def _flush_reader(self, received_s: float) -> None:
         self._unspoken_tail = False
-        self._enqueue(self._segmenter.flush(), received_s)
+        self._enqueue(self._reader.flush(), received_s)
 
-    def _enqueue(self, segments: Iterable[Segment], received_s: float | None = None) -> None:
+    def _enqueue(self, pieces: Iterable[Piece], received_s: float | None = None) -> None:
         when_s = self._clock() if received_s is None else received_s
-        self._due.extend(Due(segment, when_s) for segment in segments)
+        self._due.extend(piece if isinstance(piece, Pause) else Due(piece, when_s) for piece in pieces)
         if self._due:
             self._wake.set()
 

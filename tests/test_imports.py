@@ -54,6 +54,7 @@ ALLOWED: dict[str, set[str]] = {
         "streaming.engines",
     },
     "streaming.events": VALUES | {"streaming.text.segmenter", "streaming.text.lexicon"},
+    "streaming.pieces": VALUES | {"streaming.events", "streaming.text"},
     "streaming.account": VALUES,
     "streaming.speech": VALUES
     | {"streaming.manifest", "streaming.synthesis", "streaming.scheduling"}
@@ -62,6 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     "streaming.utterance": VALUES
     | {"streaming.manifest"}
     | {"streaming.loaded_voice", "streaming.events", "streaming.account", "streaming.speech"}
+    | {"streaming.pieces"}
     | {"streaming.text", "streaming.synthesis", "streaming.scheduling"},
     "server": {"streaming"},
     # `zhiyin say` and `zhiyin bench` are the clients' commands under the same name.

@@ -63,6 +63,7 @@ _INNER_DOT = re.compile(r"(?<=[A-Za-z零一二三四五六七八九十百千万]
 _URL_PATH = re.compile(r"\.[A-Za-z]{2,}(?P<n>(?:[/?#][^\s，。！？；、）]*)+)")
 _PATH_NAMES_ZH = {"/": "斜杠", "?": "问号", "#": "井号", "-": "杠", "_": "下划线", ".": "点"}
 _PATH_NAMES_EN = {"/": " slash ", "?": " question mark ", "#": " hash ", "-": " dash ", "_": " underscore "}
+_FOR_RULES = {"\t": " ", "’": "'", "‘": "'"}  # characters that some rules have no way through
 _COMPARISON = re.compile(r"(?<=[\dA-Za-z]) ?([<>]) ?(?=[\dA-Za-z])")
 
 
@@ -130,8 +131,12 @@ def _around(aligned: AlignedText, normalize: Callable[[str], str]) -> AlignedTex
     text = aligned.text
     start = len(text) - len(text.lstrip())
     end = len(text.rstrip())
-    inner = aligned[start:end]
-    return aligned[:start] + inner.realign(normalize(inner.text)) + aligned[end:]
+    inner = aligned[start:end].map_chars(lambda char: _FOR_RULES.get(char, char))
+    try:
+        normalized = normalize(inner.text)
+    except AssertionError:  # how wetext says that its rules have no way through a text
+        normalized = inner.text
+    return aligned[:start] + inner.realign(normalized) + aligned[end:]
 
 
 def _without_separators(match: re.Match[str]) -> str:

@@ -107,11 +107,12 @@ class _Tail:
 class Segmenter:
     """Push/flush segmenter of one utterance. Not thread-safe; one per utterance."""
 
-    def __init__(self, policy: SegmentPolicy | None = None) -> None:
+    def __init__(self, policy: SegmentPolicy | None = None, *, goes_on: bool = False) -> None:
+        """Begin; with `goes_on` something was spoken before, and no first clause is cut off."""
         self._policy = policy or SegmentPolicy()
         self._tail = _Tail()
         self._index = 0
-        self._spoke = False
+        self._spoke = goes_on
 
     def push(self, delta: str) -> list[Segment]:
         """Take more text; return the segments that are now certain, often none."""
