@@ -107,7 +107,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pitch", type=float, help="0.5 to 2")
     parser.add_argument("--volume", type=float, help="0 to 100; 50 is normal")
     parser.add_argument("--rate", type=int, default=DEFAULT_RATE, help=f"sample rate ({DEFAULT_RATE})")
+    parser.add_argument("--ssml", action="store_true", help="the text is SSML")
+    parser.add_argument(
+        "--read", action="append", default=[], type=_word_and_reading, metavar="WORD=READING",
+        help="pinyin or ARPAbet for a word: 行=xing2, Zhiyin='Z IH1 Y IH2 N' (repeatable)",
+    )  # fmt: skip
     return parser
+
+
+def _word_and_reading(text: str) -> tuple[str, str]:
+    word, found, reading = text.partition("=")
+    if not found:
+        raise argparse.ArgumentTypeError(f"found {text!r}; allowed is WORD=READING")
+    return word, reading
 
 
 async def _say(parsed: argparse.Namespace) -> Report:
@@ -120,12 +132,15 @@ async def _say(parsed: argparse.Namespace) -> Report:
         pitch=parsed.pitch,
         volume=parsed.volume,
         rate=parsed.rate,
+        ssml=parsed.ssml,
+        lexicon=dict(parsed.read) or None,
         # A file is not listened to: the server need not keep pace with a listener.
         max_ahead_ms=None if parsed.play or parsed.output is None else 0,
     )
     async with Client(parsed.url, token=parsed.token) as client:
         ready = await client.ready()
-        texts = _texts(" ".join(parsed.text) if parsed.text else None, ready.max_chars)
+        given = " ".join(parsed.text) if parsed.text else None
+        texts = _document(given) if parsed.ssml else _texts(given, ready.max_chars)
         sinks = await _open_sinks(parsed)
         try:
             report = await _speak_all(client, texts, options, sinks)
@@ -136,6 +151,11 @@ async def _say(parsed: argparse.Namespace) -> Report:
         for sink in sinks:
             await sink.close()
         return report
+
+
+async def _document(text: str | None) -> AsyncIterator[Text]:
+    """Yield the one utterance of an SSML document: it cannot be cut in two."""
+    yield read_text(sys.stdin.fileno()) if text is None else text
 
 
 async def _texts(text: str | None, max_chars: int) -> AsyncIterator[Text]:

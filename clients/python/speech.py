@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -57,6 +57,8 @@ class SpeakOptions:
     max_delay_ms: int | None = None
     max_ahead_ms: int | None = None
     window_ms: int = DEFAULT_WINDOW_MS
+    ssml: bool = False
+    lexicon: Mapping[str, str] | None = None
 
 
 class Sender(Protocol):

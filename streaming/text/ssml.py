@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
-from streaming.errors import BadRequestError, SsmlError, UnspeakableTextError
+from streaming.errors import RequestError, SsmlError, UnspeakableTextError
 from streaming.text.aligned import AlignedText
 from streaming.text.chinese_numbers import cardinal, phone, spell
 from streaming.text.lexicon import read_reading
@@ -91,7 +91,7 @@ class _Element:
     name: str
     style: Style
     attributes: Mapping[str, str]
-    begins: int  # where its content begins
+    begins: int  # where it, or the text in it, begins
     text: str = ""
 
 
@@ -210,6 +210,8 @@ class SsmlReader:
     def _text(self, text: str) -> None:
         element = self._open[-1]
         if element.name in REPLACING:
+            if not element.text:
+                element.begins = self._position()
             element.text += text
             if len(element.text) > MAX_REPLACED_CHARS:
                 raise self._error(f"<{element.name}> holds more than {MAX_REPLACED_CHARS} characters")
@@ -283,7 +285,7 @@ class SsmlReader:
         if style != self._current_style:
             try:
                 self._check(style)
-            except BadRequestError as error:
+            except RequestError as error:
                 raise self._error(str(error)) from None
         return style
 

@@ -167,7 +167,7 @@ def container(image: Image) -> Iterator[Container]:
     words = [*json.loads(cpu.last("ENTRYPOINT")), *json.loads(cpu.last("CMD"))]
     words = [word.replace("8080", str(port)) for word in words]
     user = image_user(image, int(cpu.last("USER")))
-    environment = image.environment | {"HOME": "/nonexistent"}
+    environment = image.environment | {"HOME": f"{image.root}/nonexistent"}  # as root it could be made
     words[0] = shutil.which(words[0], path=environment["PATH"]) or ""
     process = subprocess.Popen(
         words, env=environment, cwd=image.root, user=user, stderr=subprocess.PIPE, text=True

@@ -186,3 +186,27 @@ async def test_a_server_that_stops_says_why(tmp_path: Path, capsys: pytest.Captu
         await server.native.close(0)
         assert await saying == 1
     assert "the connection ended: the server is shutting down" in capsys.readouterr().err
+
+
+async def test_a_document_in_ssml_is_one_utterance(tmp_path: Path) -> None:
+    async with running() as server:
+        document = '<speak>你好。<break time="2s"/></speak>'
+        assert await run(server, document, "--ssml", "-o", str(tmp_path / "ssml.wav")) == 0
+        assert await run(server, "你好。", "-o", str(tmp_path / "plain.wav")) == 0
+    with wave.open(str(tmp_path / "ssml.wav")) as ssml, wave.open(str(tmp_path / "plain.wav")) as plain:
+        assert ssml.getnframes() == plain.getnframes() + 2 * ssml.getframerate()
+
+
+async def test_a_document_that_is_none_is_an_error_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running() as server:
+        assert await run(server, "<speak>你好", "--ssml", "-o", str(tmp_path / "out.wav")) == 1
+    assert "SSML, line 1, column" in capsys.readouterr().err
+
+
+async def test_a_reading_without_a_word_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    async with running() as server:
+        with pytest.raises(SystemExit):
+            await run(server, "好", "--read", "xing2")
+    assert "allowed is WORD=READING" in capsys.readouterr().err
