@@ -42,6 +42,7 @@ _GREEK_NAMES = dict(
 )
 # Characters that stand for words with readings of their own (streaming/text/lexicon.py).
 FIRST_PLACE, LAST_PLACE = "\ue000", "\ue3ff"
+PLACES = re.compile(f"[{FIRST_PLACE}-{LAST_PLACE}]")
 _LATIN_NAME = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) ([A-Z]{1,2})\b")
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from streaming.errors import BadRequestError, UnspeakableTextError
 from streaming.text.aligned import AlignedText
-from streaming.text.cleaning import FIRST_PLACE, LAST_PLACE, is_hanzi
+from streaming.text.cleaning import FIRST_PLACE, LAST_PLACE, PLACES, is_hanzi
 from streaming.text.english import syllabify
 from streaming.text.syllables import Syllable, english_syllables, is_syllable, mandarin_syllable, split_tone
 
@@ -24,7 +24,6 @@ MARK = re.compile(r"\[\[([^\[\]|\n]{1,64})\|([^\[\]|\n]{1,200})\]\]")
 MAX_WORD_CHARS = 64
 MAX_READING_CHARS = 200
 MAX_PLACES = ord(LAST_PLACE) - ord(FIRST_PLACE) + 1
-_PLACES = re.compile(f"[{FIRST_PLACE}-{LAST_PLACE}]")
 _PINYIN = re.compile(r"[a-zü:]+[1-6]")
 _ARPABET = re.compile(r"[A-Z]{1,2}[0-2]?|\.")
 _ALLOWED = "pinyin with tones (zhong4, hang2 zhang3) or ARPAbet (Z IH1 Y IH2 N)"
@@ -67,7 +66,7 @@ def read_reading(reading: str) -> tuple[Syllable, ...]:
 
 def take_marks(text: AlignedText) -> tuple[AlignedText, tuple[Given, ...]]:
     """Replace every mark by one character, the n-th by `FIRST_PLACE` + n; return what stands there."""
-    plain = text.sub(_PLACES, "")
+    plain = text.sub(PLACES, "")
     given: list[Given] = []
 
     def place(match: re.Match[str]) -> str:

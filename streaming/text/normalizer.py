@@ -19,7 +19,7 @@ from wetext import Normalizer as WeTextNormalizer
 
 from streaming.text.aligned import AlignedText
 from streaming.text.chinese_numbers import DIGIT_NAMES, read_numbers
-from streaming.text.cleaning import clean, is_hanzi
+from streaming.text.cleaning import PLACES, clean, is_hanzi
 from streaming.text.english_numbers import reshape_numbers
 
 _CLAUSE = re.compile(r"[^，。！？；、\n]*[，。！？；、\n]?")
@@ -80,7 +80,7 @@ class Normalizer:
 
     def normalize(self, text: str | AlignedText) -> AlignedText:
         """Return the text in words, aligned with the original; may be empty. Never raises on any string."""
-        aligned = clean(AlignedText.of(text) if isinstance(text, str) else text)
+        aligned = clean(AlignedText.of(text).sub(PLACES, "") if isinstance(text, str) else text)
         english = is_english(aligned.text)
         if english and _ENGLISH_RULES_NEEDED.search(aligned.text):
             aligned = self._in_english(aligned)

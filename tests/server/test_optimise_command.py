@@ -50,7 +50,6 @@ def test_engines_are_built_for_the_sizes_that_a_voice_uses() -> None:
     manifest = fake_manifest()
     assert network_sizes(manifest, "decoder")["window"] == (8, 16, 32)
     assert network_sizes(manifest, "vocoder") == {
-        "batch": (1, 1, 32),
         "frames": (1, 16, 64),
         "samples": (200, 3200, 12_800),
     }

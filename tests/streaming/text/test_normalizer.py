@@ -100,6 +100,12 @@ def test_text_without_digits_bypasses_wetext_with_the_same_result(text: str) -> 
     assert WeTextNormalizer(lang="zh", operator="tn").normalize(text) == text.strip()
 
 
+@pytest.mark.parametrize("text", ["ne&lt\t’", "it’s\t5 o’clock & more", "‘a’ & ‘b’ cost $5", "好\ue000好"])
+def test_texts_that_the_rules_have_no_way_through_are_said_all_the_same(text: str) -> None:
+    assert said(text)
+    assert not any(char.isdigit() or char == "\ue000" for char in said(text))
+
+
 @pytest.mark.parametrize(
     "text",
     [
