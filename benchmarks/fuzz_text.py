@@ -16,12 +16,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from streaming.errors import UnspeakableTextError
+from streaming.errors import SsmlError, UnspeakableTextError
 from streaming.text.explanation import explain
 from streaming.text.frontend import Frontend
-from streaming.text.segmenter import Segmenter
+from streaming.text.segmenter import Segmenter, SegmentPolicy
+from streaming.text.ssml import SsmlReader
 from streaming.text.symbols import SymbolTables
-from streaming.types import Segment
+from streaming.types import Segment, Style
 
 SLOW_MS_PER_CHAR = 5.0  # of one segment; far beyond anything measured
 KB_PER_MB = 1024
@@ -37,6 +38,16 @@ _PIECES = [
 ]  # fmt: skip
 
 
+_SSML = [
+    "好", "。", "你好，世界！", " ", "\n", "&amp;", "&lt;", "&x;", "&#x4F60;", "<s>", "</s>", "<p>", "</p>",
+    "<w>", "</w>", "<!-- c -->", "<![CDATA[<b>]]>",
+    '<break time="1s"/>', "<break/>", '<break time="x"/>', '<prosody rate="1.2">', '<prosody pitch="+2st">',
+    "</prosody>", '<emotion category="happy">', "</emotion>", '<sub alias="a">', "</sub>",
+    '<phoneme ph="hao3">', "</phoneme>", '<say-as interpret-as="digits">', "</say-as>", "<x>", "</x>",
+    "123", "[[重|",
+]  # fmt: skip
+
+
 def random_text(source: random.Random) -> str:
     """Return a text of one of several kinds, mostly short, sometimes of a hundred thousand characters."""
     kinds: tuple[Callable[[], str], ...] = (
@@ -46,6 +57,7 @@ def random_text(source: random.Random) -> str:
         lambda: "".join(
             source.choice("0123456789.,:-/%元个年月日点号第 ") for _ in range(source.randint(1, 50))
         ),
+        lambda: "<speak>" + "".join(source.choice(_SSML) for _ in range(source.randint(0, 40))) + "</speak>",
         lambda: "<" * source.randint(1, 40) + "speak>" * source.randint(1, 40) + "好" * source.randint(0, 9),
         lambda: source.choice(_PIECES) * source.randint(1, 400),
     )
@@ -64,6 +76,15 @@ def segments_of(text: str, cuts: list[int]) -> list[Segment]:
 def check(text: str, frontend: Frontend, source: random.Random) -> str:
     """Return what is wrong with how a text is taken; "" if nothing is."""
     cuts = sorted(source.randint(0, len(text)) for _ in range(source.randint(0, 8)))
+    reader = SsmlReader(Style(), SegmentPolicy())
+    try:
+        for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+            reader.push(text[start:end])
+        reader.end()
+    except SsmlError:
+        pass
+    except Exception as error:  # noqa: BLE001 -- any other is what is looked for
+        return f"SSML {type(error).__name__}: {error}"
     whole = segments_of(text, [])
     if segments_of(text, cuts) != whole:
         return f"other segments when cut at {cuts}"

@@ -1,7 +1,7 @@
 """One utterance on a connection: from its events to frames in its lane.
 
 Input   the events of an Utterance; grants and signs of life from the client
-Output  sentence, words, audio, flushed, then done or error, in the utterance's lane
+Output  sentence, words, phonemes, visemes, audio, flushed, then done or error, in the utterance's lane
 State   what has been sent, for the receipt and for `cancelled`
 It does not know the socket or other utterances. Cancelling the task that runs it is the way to
 stop; it never swallows a cancellation.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
@@ -19,11 +19,22 @@ from typing import cast
 from server.credit import CreditWindow
 from server.framing import Codec
 from server.lanes import Lane, OnWrite
-from server.messages import Cancelled, Done, Error, Sentence, ServerMessage, Stages, Words
+from server.messages import (
+    Cancelled,
+    Done,
+    Error,
+    Phonemes,
+    Sentence,
+    ServerMessage,
+    Stages,
+    Visemes,
+    Words,
+)
 from server.messages import Flushed as FlushedMessage
 from server.packing import OutputFormat, Packer, Piece
 from streaming.errors import IdleTimeoutError, OverloadedError, RequestError, StreamError, SynthesisError
 from streaming.events import AudioReady, Event, Finished, Flushed, SegmentStarted, WordsTimed
+from streaming.text.visemes import timed_visemes
 from streaming.types import Receipt
 from streaming.utterance import Utterance
 
@@ -42,6 +53,8 @@ class ContextSettings:
     voice_rate: int
     output: OutputFormat
     words: bool
+    phonemes: bool
+    visemes: bool
     window_ms: int
     idle_s: float
 
@@ -143,8 +156,8 @@ class Context:
                 await self._release(is_last=False)
                 await self._send(self._sentence(event))
             case WordsTimed():
-                if self._settings.words:
-                    await self._send(self._words(event))
+                for message in self._timings(event):
+                    await self._send(message)
             case Flushed():
                 position = self._packer.position(event.sample)
                 await self._send(FlushedMessage(ctx=self._settings.ctx, id=event.flush_id, sample=position))
@@ -228,6 +241,20 @@ class Context:
             char_end=segment.char_end,
             sample=self._packer.position(event.start_sample),
         )
+
+    def _timings(self, event: WordsTimed) -> Iterator[ServerMessage]:
+        settings, at, index = self._settings, self._packer.position, event.segment_index
+        if settings.words:
+            yield self._words(event)
+        if not (settings.phonemes or settings.visemes):
+            return
+        phones = [phone for word in event.words for phone in word.phones]
+        if settings.phonemes:
+            items = [(name, at(start), at(end)) for name, start, end in phones]
+            yield Phonemes(ctx=settings.ctx, index=index, items=items)
+        if settings.visemes:
+            items = [(shape, at(start), at(end)) for shape, start, end in timed_visemes(phones)]
+            yield Visemes(ctx=settings.ctx, index=index, items=items)
 
     def _words(self, event: WordsTimed) -> Words:
         at = self._packer.position

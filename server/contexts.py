@@ -115,6 +115,8 @@ class Contexts:
             voice_rate=voice.manifest.sample_rate,
             output=OutputFormat(pcm_format, request.rate, audio.first_frame_ms, audio.frame_ms),
             words=request.words,
+            phonemes=request.phonemes,
+            visemes=request.visemes,
             window_ms=audio.window_ms if request.window_ms is None else request.window_ms,
             idle_s=self._backend.config.limits.context_idle_s,
         )

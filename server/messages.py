@@ -57,6 +57,8 @@ class Open(_Message):
     language: Name = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     words: bool = False
+    phonemes: bool = False
+    visemes: bool = False
     text: str = ""
     end: bool = False
     window_ms: Annotated[int, Field(ge=0, le=3_600_000)] | None = None
@@ -165,6 +167,24 @@ class Words(_Reply):
     items: list[tuple[str, int, int, int, int]]
 
 
+class Phonemes(_Reply):
+    """When each phone of a sentence is spoken: its name, start and end sample."""
+
+    type: Literal["phonemes"] = "phonemes"
+    ctx: int
+    index: int
+    items: list[tuple[str, int, int]]
+
+
+class Visemes(_Reply):
+    """Which mouth shape a sentence needs when: its class, start and end sample."""
+
+    type: Literal["visemes"] = "visemes"
+    ctx: int
+    index: int
+    items: list[tuple[str, int, int]]
+
+
 class Flushed(_Reply):
     """All audio for text before the flush has been written."""
 
@@ -223,8 +243,10 @@ class Error(_Reply):
     retry_after_ms: int | None = None
 
 
-ServerMessage = Ready | Sentence | Words | Flushed | Done | Cancelled | Error
-SERVER_MESSAGES: tuple[type[ServerMessage], ...] = (Ready, Sentence, Words, Flushed, Done, Cancelled, Error)
+ServerMessage = Ready | Sentence | Words | Phonemes | Visemes | Flushed | Done | Cancelled | Error
+SERVER_MESSAGES: tuple[type[ServerMessage], ...] = (
+    Ready, Sentence, Words, Phonemes, Visemes, Flushed, Done, Cancelled, Error,
+)  # fmt: skip
 _ADAPTERS = {name: TypeAdapter(message) for name, message in CLIENT_MESSAGES.items()}
 
 

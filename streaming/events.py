@@ -52,6 +52,8 @@ class WordTime:
     end_sample: int
     char_start: int
     char_end: int
+    phones: tuple[tuple[str, int, int], ...] = ()
+    """Phone, first sample and end of each; () where the voice's tokens are no phones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,9 +211,19 @@ class Speech:
                     end_sample=int(starts[word.token_end]),
                     char_start=char_start,
                     char_end=char_end,
+                    phones=_phone_times(word, starts),
                 )
             )
         return tuple(times)
+
+
+def _phone_times(word: WordSpan, starts: IntArray) -> tuple[tuple[str, int, int], ...]:
+    phones = word.phones.split()
+    places = range(word.token_start, word.token_start + len(phones))
+    return tuple(
+        (phone, int(starts[place]), int(starts[place + 1]))
+        for phone, place in zip(phones, places, strict=True)
+    )
 
 
 def canonical_style(manifest: VoiceManifest, style: Style) -> Style:

@@ -36,7 +36,8 @@ class WordSpan:
     """A spoken word: where it stands in the segment's own text, and which tokens it became.
 
     `char_start`/`char_end` are offsets into `Segment.text`; `token_start`/`token_end` index the
-    rows of `Phonemes.ids` (the pause token after the word is not included).
+    rows of `Phonemes.ids` (the pause token after the word is not included). `phones` are the names of the
+    phones that these tokens stand for, one each, parted by spaces; "" where they have none.
     """
 
     text: str
@@ -44,6 +45,7 @@ class WordSpan:
     char_end: int
     token_start: int
     token_end: int
+    phones: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,17 @@ _MINOR_BREAK_SHARE = 0.15
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PARTICLES = ("的", "了", "吗", "呢", "吧", "着", "过")
 _MAX_ENGLISH_PHONES = 9
+_ENGLISH_WORDS_PER_PHRASE = (3, 6)
+_COMMON_ENGLISH = tuple(
+    """
+    the be to of and in that have it for not on with he as you do at this but his by from they we
+    say her she or an will my one all would there their what so up out if about who get which go me
+    when make can like time no just him know take people into year your good some could them see
+    other than then now look only come its over think also back after use two how our work first
+    well way even new want because any these give day most us is are was were has had did been more
+    very much many please thank hello yes today tomorrow meeting open close help data model
+    """.split()
+)
 
 
 class WordSource:
@@ -104,6 +115,14 @@ class WordSource:
         text = (
             self._rng.choice(_LETTERS) if self._rng.random() < 0.3 else self._rng.choice(self._english_words)
         )
+        return self._pronounced(text)
+
+    def english_in_english(self) -> list[SpokenWord]:
+        """Draw a word of an English sentence: as often as not one of the commonest."""
+        common = self._rng.random() < 0.5
+        return self._pronounced(self._rng.choice(_COMMON_ENGLISH if common else self._english_words))
+
+    def _pronounced(self, text: str) -> list[SpokenWord]:
         return [spoken_word_en(part.text, part.arpabet) for part in self._english.pronounce(text)]
 
 
@@ -136,14 +155,22 @@ class SentenceSource:
         """Draw one sentence; the last word's break is #4."""
         draw = self._rng.random()
         drill = draw < self._settings.drill_share
+        only_english = self._settings.english_sentence_share > self._rng.random() and not drill
         english = draw > 1.0 - self._settings.english_share
         n_phrases = self._rng.randint(*_PHRASES)
         words: list[SpokenWord] = []
         for _ in range(n_phrases):
-            words.extend(self._phrase(drill=drill, english=english))
+            phrase = self._english_phrase() if only_english else self._phrase(drill=drill, english=english)
+            words.extend(phrase)
             words[-1] = replace(words[-1], break_level=MAJOR_BREAK)
         words[-1] = replace(words[-1], break_level=SENTENCE_BREAK)
         return words
+
+    def _english_phrase(self) -> list[SpokenWord]:
+        count = self._rng.randint(*_ENGLISH_WORDS_PER_PHRASE)
+        return self._with_minor_breaks(
+            [part for _ in range(count) for part in self._words.english_in_english()]
+        )
 
     def _phrase(self, *, drill: bool, english: bool) -> list[SpokenWord]:
         count = self._rng.randint(*_WORDS_PER_PHRASE)
@@ -158,6 +185,9 @@ class SentenceSource:
             for _ in range(self._rng.randint(1, 2)):
                 place = self._rng.randint(0, len(phrase))
                 phrase[place:place] = self._words.english()
+        return self._with_minor_breaks(phrase)
+
+    def _with_minor_breaks(self, phrase: Sequence[SpokenWord]) -> list[SpokenWord]:
         return [
             replace(word, break_level=MINOR_BREAK if self._rng.random() < _MINOR_BREAK_SHARE else WORD_BREAK)
             for word in phrase

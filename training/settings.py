@@ -46,6 +46,7 @@ class CorpusSettings(_Settings):
     n_validation: int
     final_silence_s: float
     english_share: float
+    english_sentence_share: float = 0.0
     drill_share: float
     emotions: dict[str, EmotionSettings]
 

@@ -22,7 +22,7 @@ from streaming.scheduling.segments import SegmentKey, Spoken
 from streaming.types import AudioChunk, FloatArray, IntArray, WordSpan
 
 CHECKSUM_BYTES = 4
-FORMAT = 1  # to be raised when older bytes can no longer be read
+FORMAT = 2  # to be raised when older bytes can no longer be read
 SAMPLES = np.dtype("<f4")
 STARTS = np.dtype("<i8")
 
@@ -94,11 +94,10 @@ def _checked(packed: bytes) -> memoryview:
 
 
 def _word_fields(word: list[str | int]) -> tuple[Any, ...]:
-    text, *numbers = word
-    if not isinstance(text, str) or [type(number) for number in numbers] != [int] * 4:
-        msg = f"a word is a text and four numbers, found {word!r}"
+    if [type(field) for field in word] != [str, int, int, int, int, str]:
+        msg = f"a word is a text, four numbers and its phones, found {word!r}"
         raise ValueError(msg)
-    return text, *numbers
+    return tuple(word)
 
 
 def _chunks(samples: list[FloatArray]) -> tuple[AudioChunk, ...]:

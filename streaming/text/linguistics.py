@@ -94,7 +94,8 @@ def to_phonemes(words: Sequence[SpokenWord], tables: SymbolTables) -> Phonemes:
     for index, word in enumerate(words):
         start = len(tokens)
         tokens.extend(_phone_tokens(word))
-        spans.append(WordSpan(word.text, word.char_start, word.char_end, start, len(tokens)))
+        phones = " ".join(phone for syllable in word.syllables for phone in syllable.phones)
+        spans.append(WordSpan(word.text, word.char_start, word.char_end, start, len(tokens), phones))
         level = SENTENCE_BREAK if index == len(words) - 1 else word.break_level
         tokens.extend(_pause_tokens(level))
     return Phonemes(tuple(tokens), tables.encode(tokens), tuple(spans))

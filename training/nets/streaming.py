@@ -286,7 +286,8 @@ class _PostnetLayer(nn.Module):
         self.context, self.right = memory.left + memory.right, memory.right
         width_in, width = feed_forward.w_1.in_channels, memory.conv_dw.out_channels
         weight = memory.conv_dw.weight.detach().unsqueeze(2).clone()
-        weight[..., memory.left] += 1.0  # the context itself, which the memory is added to
+        if memory.right >= 0:  # else the manifest refuses the voice: no output may come before its input
+            weight[..., memory.left] += 1.0  # the context itself, which the memory is added to
         self.register_buffer("memory_weight", weight)
         self.residual = width_in == width
         layout.reserve(width, 1, self.context)

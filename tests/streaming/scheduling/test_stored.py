@@ -26,7 +26,9 @@ def spoken(*sizes: int, n_words: int = 2) -> Spoken:
         samples = np.random.default_rng(start).standard_normal(size).astype(np.float32)
         chunks.append(AudioChunk(samples, start, last=start + size == sum(sizes)))
         start += size
-    words = tuple(WordSpan(f"词{index}", index, index + 1, index, index + 1) for index in range(n_words))
+    words = tuple(
+        WordSpan(f"词{index}", index, index + 1, index, index + 1, "c_c i_c") for index in range(n_words)
+    )
     return Spoken(chunks, words, np.linspace(0, start, n_words + 1).astype(np.int64))
 
 
