@@ -20,7 +20,7 @@ from streaming.text.english import EnglishLexicon
 from streaming.text.lexicon import Given, take_marks
 from streaming.text.linguistics import MINOR_BREAK, SpokenWord, to_phonemes
 from streaming.text.mandarin import MandarinReader
-from streaming.text.normalizer import Normalizer
+from streaming.text.normalizer import Normalizer, is_english
 from streaming.text.numerals import number_words
 from streaming.text.prosody import ProsodicWord, break_levels, mark_level
 from streaming.text.sandhi import Reading, Word, surface_tones
@@ -115,6 +115,7 @@ class Frontend:
     def _units(self, aligned: AlignedText, written: str, given: Sequence[Given]) -> list[_Unit]:
         units: list[_Unit] = []
         text = aligned.text
+        in_english = is_english(text)
         done = 0
         for match in _RUN.finditer(text):
             between = text[done : match.start()]
@@ -128,7 +129,7 @@ class Frontend:
             elif match.lastgroup == "hanzi":
                 units += self._mandarin_units(match.start(), aligned[match.start() : match.end()])
             else:
-                units += self._english_units(match)
+                units += self._english_units(match, in_english=in_english)
             done = match.end()
         _refuse_letters(text[done:])
         return units
@@ -149,8 +150,10 @@ class Frontend:
                 units.append(_Unit(start, end, mandarin=(word.readings,), text=word.text))
         return units
 
-    def _english_units(self, match: re.Match[str]) -> list[_Unit]:
+    def _english_units(self, match: re.Match[str], *, in_english: bool) -> list[_Unit]:
         units: list[_Unit] = []
+        if in_english and match[0] == "a":  # an article there, a letter in Chinese
+            return [_Unit(match.start(), match.end(), english=english_syllables("AH0"), text="a")]
         for part in self._english.pronounce(match[0].replace("’", "'")):
             start = match.start() + part.start
             end = start + len(part.text)

@@ -133,3 +133,11 @@ def test_any_readable_text_gives_words_in_order_inside_it(frontend: Frontend, te
     starts = [word.char_start for word in phonemes.words]
     assert starts == sorted(starts)
     assert all(0 <= word.char_start < word.char_end <= len(text) for word in phonemes.words)
+
+
+def test_a_is_an_article_in_english_and_a_letter_in_chinese() -> None:
+    frontend = Frontend(SymbolTables())
+    article = next(word for word in frontend.spoken_words("This is a test.") if word.text == "a")
+    letter = next(word for word in frontend.spoken_words("选项a是对的") if word.text == "a")
+    assert article.syllables[0].phones == ("ah",)
+    assert letter.syllables[0].phones == ("ey",)
