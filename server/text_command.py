@@ -33,6 +33,7 @@ def add_text(commands: Any) -> None:
     )
     text.add_argument("text", nargs="?", default="-", help="left out or -: standard input")
     text.add_argument("--json", action="store_true", help="print one JSON object")
+    text.add_argument("--ssml", action="store_true", help="the text is SSML")
     text.add_argument("--voice", default="", help="the default voice if left out")
     add_config_flags(text)
     text.set_defaults(run=run_text)
@@ -42,6 +43,7 @@ def run_text(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit status: 1 if a segment cannot be spoken.
 
     Raises:
+        SsmlError: The text is not SSML.
         UnknownVoiceError: No such voice.
         VoiceBundleError: The voice is broken.
     """
@@ -49,7 +51,7 @@ def run_text(parsed: argparse.Namespace) -> int:
     text = sys.stdin.read() if parsed.text == "-" else parsed.text
     frontend = make_frontend(load_manifest(voice_folder(config, parsed.voice or default_voice(config))))
     policy = text_policy(config.text, config.limits.chars_per_context, None)
-    segments = explain(text, frontend, policy.segments, Lexicon(config.text.lexicon))
+    segments = explain(text, frontend, policy.segments, Lexicon(config.text.lexicon), ssml=parsed.ssml)
     if parsed.json:
         sys.stdout.write(json.dumps({"segments": segments}, ensure_ascii=False) + "\n")
     else:

@@ -1,6 +1,6 @@
 """`POST /v1/text`: what will be spoken of a text, and why.
 
-Input   HTTP requests: JSON with `text` and, if wanted, `voice` and `lexicon`
+Input   HTTP requests: JSON with `text` and, if wanted, `voice`, `lexicon`, `ssml`
 Output  JSON; docs/protocol.md has its shape
 State   none
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,6 +19,7 @@ from server.backend import Backend, text_policy
 from streaming.errors import BadRequestError, StreamError, TextTooLongError
 from streaming.loaded_voice import LoadedVoice
 from streaming.text.explanation import explain
+from streaming.text.lexicon import Lexicon
 
 TEXT_PATH = "/v1/text"
 
@@ -30,6 +32,7 @@ class TextRequest(BaseModel):
     text: str
     voice: str = ""
     lexicon: dict[str, str] = {}
+    ssml: bool = False
 
 
 class TextEndpoint:
@@ -48,12 +51,16 @@ class TextEndpoint:
             voice = backend.voice(asked.voice)
             lexicon = backend.lexicon.with_more(asked.lexicon)
             loaded = voice if isinstance(voice, LoadedVoice) else await voice.loaded()
+            segments = await asyncio.to_thread(self._explained, asked, loaded, lexicon)
         except StreamError as error:
             document = {"error": {"code": error.code, "message": str(error)}}
             return web.json_response(document, status=503 if error.retryable else 400)
-        policy = text_policy(backend.config.text, backend.config.limits.chars_per_context, None)
-        segments = await asyncio.to_thread(explain, asked.text, loaded.frontend, policy.segments, lexicon)
         return web.json_response({"segments": segments})
+
+    def _explained(self, asked: TextRequest, voice: LoadedVoice, lexicon: Lexicon) -> list[dict[str, Any]]:
+        config = self._backend.config
+        policy = text_policy(config.text, config.limits.chars_per_context, None)
+        return explain(asked.text, voice.frontend, policy.segments, lexicon, ssml=asked.ssml)
 
     async def _asked(self, request: web.Request) -> TextRequest:
         """Read the body.
@@ -69,7 +76,9 @@ class TextEndpoint:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the body"
-            raise BadRequestError(f"{where}: {first['msg']}; allowed are text, voice and lexicon") from None
+            raise BadRequestError(
+                f"{where}: {first['msg']}; allowed are text, voice, lexicon and ssml"
+            ) from None
         limit = self._backend.config.limits.chars_per_append
         if len(asked.text) > limit:
             raise TextTooLongError(len(asked.text), limit)

@@ -7,6 +7,7 @@ State   none
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
 from streaming.errors import UnspeakableTextError
@@ -14,8 +15,9 @@ from streaming.text.aligned import AlignedText
 from streaming.text.lexicon import Lexicon
 from streaming.text.linguistics import SpokenWord
 from streaming.text.segmenter import Segmenter, SegmentPolicy
+from streaming.text.ssml import Said, SsmlReader
 from streaming.text.syllables import Syllable, split_tone
-from streaming.types import Phonemes
+from streaming.types import Phonemes, Segment, Style
 
 ER = "r5"  # 儿 that colours the syllable before it, as dictionaries write it
 MANDARIN_TONES = frozenset(f"tone{tone}" for tone in range(1, 6))
@@ -31,7 +33,12 @@ class WordSource(Protocol):
 
 
 def explain(
-    text: str, frontend: Any, policy: SegmentPolicy | None = None, lexicon: Lexicon | None = None
+    text: str,
+    frontend: Any,
+    policy: SegmentPolicy | None = None,
+    lexicon: Lexicon | None = None,
+    *,
+    ssml: bool = False,
 ) -> list[dict[str, Any]]:
     """Cut a text as if it came at once, and explain each segment.
 
@@ -40,42 +47,58 @@ def explain(
         frontend: Of a voice: a WordSource; any other is asked for phonemes alone.
         policy: How texts are cut.
         lexicon: Words with readings of their own.
+        ssml: Whether the text is SSML.
 
     Returns:
         Per segment `text`, `char_start`, `char_end`, `normalized` and `words`; an `error` where it cannot be
         spoken. A word has its `text` as spoken, the `char_start` and `char_end` of what was written, `pinyin`
         (one entry per Hanzi, surface tones, 5 neutral; None for other words), `phones`, and the `break` after
         it, 0 to 4. Offsets count characters (code points) of the whole text.
+
+    Raises:
+        SsmlError: The text is not SSML as it is understood here.
     """
-    segmenter = Segmenter(policy)
     return [
         {
             "text": segment.text,
             "char_start": segment.char_start,
             "char_end": segment.char_end,
-            **_explained(segment.text, segment.char_start, frontend, lexicon or Lexicon()),
+            **_explained(segment.text, source, frontend, lexicon or Lexicon()),
         }
-        for segment in [*segmenter.push(text), *segmenter.flush()]
+        for segment, source in _segments(text, policy or SegmentPolicy(), ssml)
     ]
 
 
-def _explained(text: str, offset: int, frontend: Any, lexicon: Lexicon) -> dict[str, Any]:
+def _segments(text: str, policy: SegmentPolicy, ssml: bool) -> Iterator[tuple[Segment, AlignedText]]:
+    """Yield the segments, each with the place of its characters in the text."""
+    if ssml:
+        reader = SsmlReader(Style(), policy)
+        for piece in [*reader.push(text), *reader.end()]:
+            if isinstance(piece, Said):
+                yield piece.segment, piece.source
+        return
+    segmenter, aligned = Segmenter(policy), AlignedText.of(text)
+    for segment in [*segmenter.push(text), *segmenter.flush()]:
+        yield segment, aligned[segment.char_start : segment.char_end]
+
+
+def _explained(text: str, source: AlignedText, frontend: Any, lexicon: Lexicon) -> dict[str, Any]:
     try:
         if not isinstance(frontend, WordSource):
-            return {"normalized": text, "words": _words_of(frontend.phonemes(text), offset)}
+            return {"normalized": text, "words": _words_of(frontend.phonemes(text), source)}
         marked = lexicon.marked(text)
         normalized, words = frontend.explained(marked.text)
     except UnspeakableTextError as error:
         return {"normalized": text, "words": [], "error": str(error)}
-    return {"normalized": normalized, "words": [_word(word, marked, offset) for word in words]}
+    return {"normalized": normalized, "words": [_word(word, marked, source) for word in words]}
 
 
-def _word(word: SpokenWord, marked: AlignedText, offset: int) -> dict[str, Any]:
-    char_start, char_end = marked.origin(word.char_start, word.char_end)
+def _word(word: SpokenWord, marked: AlignedText, source: AlignedText) -> dict[str, Any]:
+    char_start, char_end = source.origin(*marked.origin(word.char_start, word.char_end))
     return {
         "text": word.text,
-        "char_start": offset + char_start,
-        "char_end": offset + char_end,
+        "char_start": char_start,
+        "char_end": char_end,
         "pinyin": pinyin_of(word.syllables),
         "phones": [phone for syllable in word.syllables for phone in syllable.phones],
         "break": word.break_level,
@@ -103,17 +126,18 @@ def _written(base: str) -> str:
     return base.replace("v", "u") if base[0] in "jqxy" else base
 
 
-def _words_of(phonemes: Phonemes | None, offset: int) -> list[dict[str, Any]]:
+def _words_of(phonemes: Phonemes | None, source: AlignedText) -> list[dict[str, Any]]:
     """Return what a frontend without readings knows: which tokens each word became."""
     if phonemes is None:
         return []
+    places = [source.origin(span.char_start, span.char_end) for span in phonemes.words]
     return [
         {
             "text": span.text,
-            "char_start": offset + span.char_start,
-            "char_end": offset + span.char_end,
+            "char_start": char_start,
+            "char_end": char_end,
             "pinyin": None,
             "phones": list(phonemes.tokens[span.token_start : span.token_end]),
         }
-        for span in phonemes.words
+        for span, (char_start, char_end) in zip(phonemes.words, places, strict=True)
     ]

@@ -137,6 +137,21 @@ async def test_a_request_brings_its_own_words_and_their_audio_is_not_mixed_up() 
         assert "'行'" in error["message"]
 
 
+async def test_ssml_is_explained_with_places_in_the_document(capsys: pytest.CaptureFixture[str]) -> None:
+    document = '<speak>去<phoneme ph="chong2 qing4">重庆</phoneme>。</speak>'
+    assert main(["text", document, "--ssml", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (segment,) = told["segments"]
+    assert segment["normalized"] == "去重庆。"
+    assert [document[word["char_start"] : word["char_end"]] for word in segment["words"]] == ["去", "重庆"]
+    async with running(ServerConfig(), library=one_voice(load_voice_folder())) as server:
+        assert await post(server, {"text": document, "ssml": True}) == (200, told)
+        status, answer = await post(server, {"text": "<speak>", "ssml": True})
+    assert (status, answer["error"]["code"]) == (400, "bad_ssml")
+    assert main(["text", "<b>好</b>", "--ssml"]) == 1
+    assert "it must begin with <speak>" in capsys.readouterr().err
+
+
 async def test_a_token_is_needed_where_one_is_set() -> None:
     async with running(ServerConfig(auth=AuthConfig(tokens=("secret",)))) as server:
         assert (await post(server, {"text": "好"}))[0] == 401
