@@ -20,6 +20,9 @@ from pathlib import Path
 NO_CACHE = {"ZHIYIN_CACHE__MEMORY_MB": "0"}
 """Environment of a server that computes everything that it speaks."""
 
+NO_PAUSES = {"ZHIYIN_TEXT__SENTENCE_PAUSE_MS": "0", "ZHIYIN_TEXT__PARAGRAPH_PAUSE_MS": "0"}
+"""Silence costs nothing: audio that is counted must have been computed."""
+
 READY_TIMEOUT_S = 60.0  # a cold start loads and warms every voice
 STOP_TIMEOUT_S = 15.0
 NOTE_CHARS = 2000  # of the log, in an error: a traceback and what led to it
@@ -32,8 +35,8 @@ def running_server(
 ) -> Iterator[str]:
     """Start `zhiyin serve` on a free port of the loopback interface; yield its address as `host:port`.
 
-    `environment` is added to that of this process: settings without a flag. `module`, with arguments of its
-    own, is run in place of our server.
+    `environment` is added to that of this process and to NO_PAUSES: settings without a flag. `module`, with
+    arguments of its own, is run in place of our server.
 
     An error inside the `with` block leaves it with the end of the server's log as a note.
 
@@ -56,7 +59,10 @@ def running_server(
         with (
             output.open("wb") as log,
             subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **NO_PAUSES, **(environment or {})},
             ) as process,
         ):
             try:

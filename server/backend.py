@@ -37,6 +37,7 @@ from streaming.scheduling.finisher import Finisher
 from streaming.scheduling.schedule import NEVER, Tenant, Terms
 from streaming.scheduling.scheduler import Scheduler
 from streaming.text.lexicon import Lexicon
+from streaming.text.pauses import Pauses
 from streaming.text.segmenter import SegmentPolicy
 from streaming.types import Style
 from streaming.utterance import PendingVoice, Utterance
@@ -109,6 +110,8 @@ class Backend:
         *,
         key: str = "",
         max_delay_ms: int | None = None,
+        sentence_pause_ms: int | None = None,
+        paragraph_pause_ms: int | None = None,
         max_ahead_ms: int | None = None,
         lexicon: Mapping[str, str] | None = None,
         ssml: bool = False,
@@ -120,6 +123,8 @@ class Backend:
             style: How.
             key: Name of the key on whose account it is.
             max_delay_ms: Time after which unfinished text is spoken; None takes the configured one.
+            sentence_pause_ms: Silence after a sentence besides the voice's own; None: as configured.
+            paragraph_pause_ms: The same after a paragraph.
             max_ahead_ms: Audio that may be computed ahead of the listener; 0: all of it; None: as configured.
             lexicon: Words with readings of their own, besides those of the configuration.
             ssml: Whether its text is SSML.
@@ -128,7 +133,13 @@ class Backend:
             UnknownVoiceError: No such speaker or emotion.
             BadRequestError: The voice cannot be changed like this, or a reading is none.
         """
-        policy = text_policy(self.config.text, self.config.limits.chars_per_context, max_delay_ms)
+        policy = text_policy(
+            self.config.text,
+            self.config.limits.chars_per_context,
+            max_delay_ms,
+            sentence_pause_ms,
+            paragraph_pause_ms,
+        )
         policy = replace(policy, lexicon=self.lexicon.with_more(lexicon or {}), ssml=ssml)
         ahead_s = self.config.workers.max_ahead_s if max_ahead_ms is None else max_ahead_ms / 1000.0
         ahead_s = max(ahead_s, LEAST_AHEAD_S) if ahead_s else NEVER
@@ -305,8 +316,14 @@ def max_finishing(cache: CacheConfig) -> int:
     return cache.max_finishing if cache.on_cancel == "finish" and cache.memory_mb else 0
 
 
-def text_policy(text: TextConfig, max_chars: int, max_delay_ms: int | None) -> TextPolicy:
-    """Return the policy of one utterance."""
+def text_policy(
+    text: TextConfig,
+    max_chars: int,
+    max_delay_ms: int | None,
+    sentence_pause_ms: int | None = None,
+    paragraph_pause_ms: int | None = None,
+) -> TextPolicy:
+    """Return the policy of one utterance; what is None is as configured."""
     return TextPolicy(
         segments=SegmentPolicy(
             first_min_chars=text.first_min_chars,
@@ -315,6 +332,10 @@ def text_policy(text: TextConfig, max_chars: int, max_delay_ms: int | None) -> T
         ),
         max_chars=max_chars,
         max_delay_ms=text.max_delay_ms if max_delay_ms is None else max_delay_ms,
+        pauses=Pauses(
+            text.sentence_pause_ms if sentence_pause_ms is None else sentence_pause_ms,
+            text.paragraph_pause_ms if paragraph_pause_ms is None else paragraph_pause_ms,
+        ),
     )
 
 

@@ -100,6 +100,9 @@ class WorkerConfig(_Section):
         return self.threads or _usable_cores()
 
 
+PauseMs = Annotated[int, Field(ge=0, le=10_000)]
+
+
 class TextConfig(_Section):
     """When buffered text is spoken."""
 
@@ -107,6 +110,8 @@ class TextConfig(_Section):
     first_min_chars: PositiveInt = 6
     first_rest_min_chars: PositiveInt = 4
     max_segment_chars: Annotated[int, Field(ge=20, le=1000)] = 80
+    sentence_pause_ms: PauseMs = 200
+    paragraph_pause_ms: PauseMs = 500
     lexicon: dict[str, str] = {}
 
     @field_validator("lexicon")

@@ -103,6 +103,8 @@ class Contexts:
             _style(request),
             key=self._key,
             max_delay_ms=request.max_delay_ms,
+            sentence_pause_ms=request.sentence_pause_ms,
+            paragraph_pause_ms=request.paragraph_pause_ms,
             max_ahead_ms=request.max_ahead_ms,
             lexicon=request.lexicon,
             ssml=request.ssml,

@@ -26,6 +26,7 @@ MAX_SHOWN_CHARS = 40  # of a refused value, in the error message
 
 Ctx = Annotated[int, Field(ge=1, le=MAX_CTX)]
 Name = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
+PauseMs = Annotated[int, Field(ge=0, le=10_000)]
 FlushId = Annotated[int, Field(ge=-(2**53), le=2**53)] | Annotated[str, Field(max_length=64)]
 
 
@@ -63,6 +64,8 @@ class Open(_Message):
     end: bool = False
     window_ms: Annotated[int, Field(ge=0, le=3_600_000)] | None = None
     max_delay_ms: Annotated[int, Field(ge=0, le=60_000)] | None = None
+    sentence_pause_ms: PauseMs | None = None
+    paragraph_pause_ms: PauseMs | None = None
     max_ahead_ms: Annotated[int, Field(ge=0, le=3_600_000)] | None = None
     ssml: bool = False
     lexicon: Annotated[dict[str, str], Field(max_length=MAX_LEXICON)] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from streaming.text.lexicon import Lexicon
+from streaming.text.pauses import Pauses
 from streaming.text.segmenter import SegmentPolicy
 from streaming.types import FloatArray, Receipt, Segment
 
@@ -24,6 +25,7 @@ class TextPolicy:
         max_chars: Most characters of one utterance.
         lexicon: Words with readings of their own.
         ssml: Whether it is SSML that is appended.
+        pauses: Silence between segments.
         max_delay_ms: Speak an unfinished sentence when nothing came for this long after the last
             append; 0 never does.
     """
@@ -33,6 +35,7 @@ class TextPolicy:
     max_delay_ms: int = 0
     lexicon: Lexicon = field(default_factory=Lexicon)
     ssml: bool = False
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 @dataclass(frozen=True, slots=True)

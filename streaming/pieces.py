@@ -7,6 +7,7 @@ State   that of the reader behind
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from streaming.text.aligned import AlignedText
 from streaming.text.segmenter import Segmenter
 from streaming.text.ssml import Piece, Said, SsmlReader
 from streaming.types import Segment, Style
+
+LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class TextReader(Protocol):
@@ -38,9 +41,11 @@ class PlainReader:
 
     def __init__(self, policy: TextPolicy, style: Style) -> None:
         self._segmenter, self._style = Segmenter(policy.segments), style
+        self._rest, self._rest_start = "", 0  # the text after the last segment; where it starts
 
     def push(self, delta: str) -> Sequence[Piece]:
         """See TextReader."""
+        self._rest += delta
         return self._said(self._segmenter.push(delta))
 
     def flush(self) -> Sequence[Piece]:
@@ -50,7 +55,14 @@ class PlainReader:
     end = flush
 
     def _said(self, segments: Sequence[Segment]) -> Sequence[Piece]:
-        return [Said(segment, _in_place(segment), self._style) for segment in segments]
+        said, end = [], self._rest_start
+        for segment in segments:
+            between = self._rest[end - self._rest_start : segment.char_start - self._rest_start]
+            n_lines = len(LINE_END.findall(between))
+            said.append(Said(segment, _in_place(segment), self._style, n_lines))
+            end = segment.char_end
+        self._rest, self._rest_start = self._rest[end - self._rest_start :], end
+        return said
 
 
 def _in_place(segment: Segment) -> AlignedText:

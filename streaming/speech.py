@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from streaming.account import Account
 from streaming.events import AudioReady, Event, SegmentStarted, WordsTimed, WordTime
 from streaming.frontends import reads_marks
@@ -24,8 +26,9 @@ from streaming.synthesis.family import Synthesis, new_synthesis
 from streaming.synthesis.steps import HostCall, Steps
 from streaming.text.aligned import AlignedText
 from streaming.text.lexicon import Lexicon
+from streaming.text.pauses import Gap
 from streaming.text.ssml import Said
-from streaming.types import AudioChunk, IntArray, Segment, Style, WordSpan
+from streaming.types import AudioChunk, FloatArray, IntArray, Segment, Style, WordSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +112,21 @@ class SegmentWork:
 class Speech:
     """One segment on its way from text to audio. Its steps are driven by worker threads."""
 
-    def __init__(self, due: Due, speaker: Speaker, account: Account) -> None:
-        """Begin to listen to the segment; `close` ends that."""
+    def __init__(self, due: Due, speaker: Speaker, account: Account, gap: Gap) -> None:
+        """Begin to listen to the segment; `close` ends that.
+
+        Args:
+            due: What to speak.
+            speaker: How.
+            account: Of the utterance; the segment follows what it has counted so far.
+            gap: Has met the segment; tells the silence that it begins with, if it has speech.
+        """
         self.due = due
         self.start_sample = account.samples
         self.done = False
         self._account = account
+        self._gap = gap
+        self._silence: FloatArray = np.zeros(0, np.float32)
         self._voice = speaker.voice
         speaker = replace(speaker, style=due.said.style)
         self._marked = speaker.marked(due.segment.text)
@@ -176,16 +188,21 @@ class Speech:
         if chunk is None:
             return
         segment, cached = self.due.segment, self._reader.n_computed == 0
+        samples = chunk.samples
+        start_sample = self.start_sample + self._silence.size + chunk.start_sample
         if chunk.start_sample == 0:
+            self._silence = np.zeros(
+                self._voice.manifest.sample_rate * self._gap.pass_ms() // 1000, np.float32
+            )
+            samples = np.concatenate([self._silence, samples])
             self._account.note_segment(self.due.received_s)
             yield SegmentStarted(segment, self.start_sample)
             if words := self._word_times():
                 yield WordsTimed(segment.index, words)
-        self._account.note_audio(chunk.samples)
+        self._account.note_audio(samples)
         if chunk.last and cached:
             self._account.cached_segments += 1
-        start_sample = self.start_sample + chunk.start_sample
-        yield AudioReady(chunk.samples, start_sample, segment.index, chunk.last, cached)
+        yield AudioReady(samples, start_sample, segment.index, chunk.last, cached)
 
     def close(self) -> None:
         """Stop listening; what nobody listens to is computed no further. Idempotent."""
@@ -199,7 +216,7 @@ class Speech:
             finisher.take(self._reader, self._voice.engine, self._voice.max_rows)
 
     def _word_times(self) -> tuple[WordTime, ...]:
-        starts = self._reader.token_start_samples + self.start_sample
+        starts = self._reader.token_start_samples + self.start_sample + self._silence.size
         source = self.due.said.source
         times: list[WordTime] = []
         for word in self._reader.words:

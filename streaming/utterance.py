@@ -42,6 +42,7 @@ from streaming.scheduling.finisher import Finisher
 from streaming.scheduling.schedule import Tenant, Terms
 from streaming.scheduling.scheduler import Block, Scheduler
 from streaming.speech import Cancelled, Due, Speaker, Speech
+from streaming.text.pauses import Gap
 from streaming.text.ssml import Pause, Piece
 from streaming.types import Style
 
@@ -265,17 +266,20 @@ class Utterance:
         self._consumed = True
         try:
             self._voice = voice = await self._loaded_voice()
+            gap = Gap(self._policy.pauses)
             speaker = Speaker(voice, self._style, self._cache, self._clock, self._policy.lexicon)
             while (due := await self._next_due()) is not None:
                 if isinstance(due, Flushed):
                     yield Flushed(due.flush_id, self._account.samples)
                     continue
                 if isinstance(due, Pause):
+                    gap.break_off()
                     for silence in self._silence(due):
                         yield silence
                     continue
                 self._last_index = due.segment.index
-                self._speech = speech = Speech(due, speaker, self._account)
+                gap.meet(due.said)
+                self._speech = speech = Speech(due, speaker, self._account, gap)
                 while not speech.done:
                     cpu_s = await self._get_ready(speech)
                     for event in speech.events():

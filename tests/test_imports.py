@@ -53,7 +53,8 @@ ALLOWED: dict[str, set[str]] = {
         "streaming.loaded_voice",
         "streaming.engines",
     },
-    "streaming.events": VALUES | {"streaming.text.segmenter", "streaming.text.lexicon"},
+    "streaming.events": VALUES
+    | {"streaming.text.segmenter", "streaming.text.lexicon", "streaming.text.pauses"},
     "streaming.pieces": VALUES | {"streaming.events", "streaming.text"},
     "streaming.account": VALUES,
     "streaming.speech": VALUES

@@ -55,6 +55,8 @@ class SpeakOptions:
     format: str = "pcm_s16le"
     rate: int = DEFAULT_RATE
     max_delay_ms: int | None = None
+    sentence_pause_ms: int | None = None
+    paragraph_pause_ms: int | None = None
     max_ahead_ms: int | None = None
     window_ms: int = DEFAULT_WINDOW_MS
     ssml: bool = False

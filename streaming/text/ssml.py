@@ -23,6 +23,7 @@ from streaming.types import Segment, Style
 
 MAX_DEPTH = 32
 MAX_PAUSE_MS = 10_000
+LINES_OF = {"s": 1, "p": 2}  # an element is parted from what stands around it as by so many line ends
 MAX_REPLACED_CHARS = 200  # inside say-as, phoneme and sub
 IGNORED_ATTRIBUTES = frozenset({"version", "xmlns", "xml:lang", "xmlns:xsi", "xsi:schemaLocation"})
 ATTRIBUTES: Mapping[str, frozenset[str]] = {
@@ -68,11 +69,13 @@ class Said:
         segment: Its text as it is spoken; its place in the document.
         source: The same text, each character with its place in the document.
         style: How.
+        lines_before: Line ends between it and the one before; an element `s` counts as one, `p` as two.
     """
 
     segment: Segment
     source: AlignedText
     style: Style
+    lines_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ class SsmlReader:
         self._finished = False
         self._failed: SsmlError | None = None
         self._run = _Run(Segmenter(policy), style)
+        self._lines = 0  # since the last segment
         self._parser = parser = expat.ParserCreate("utf-8")
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -195,6 +199,7 @@ class SsmlReader:
         style = self._changed(name, given)
         if style != self._current_style or name in {"p", "s"}:
             self._end_run()
+            self._note_lines(name)
         if name == "break":
             self._end_run()
             self._pieces.append(Pause(self._pause_ms(given), self._position()))
@@ -206,6 +211,7 @@ class SsmlReader:
             self._say(self._replaced(element), element.begins, max(self._position(), element.begins + 1))
         elif element.style != self._current_style or name in {"p", "s"}:
             self._end_run()
+            self._note_lines(name)
 
     def _text(self, text: str) -> None:
         element = self._open[-1]
@@ -247,8 +253,12 @@ class SsmlReader:
             source = AlignedText(segment.text, tuple(self._run.starts[span]), tuple(self._run.ends[span]))
             start, end = source.origin(0, len(source.text))
             said = Segment(self._index, segment.text, start, end)
-            self._pieces.append(Said(said, source, self._run.style))
+            self._pieces.append(Said(said, source, self._run.style, self._lines))
+            self._lines = 0
             self._index += 1
+
+    def _note_lines(self, name: str) -> None:
+        self._lines = max(self._lines, LINES_OF.get(name, 0))
 
     @property
     def _current_style(self) -> Style:

@@ -17,6 +17,7 @@ from streaming.errors import (
 )
 from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.scheduler import Scheduler
+from streaming.text.pauses import Pauses
 from streaming.utterance import PendingVoice
 from streaming.voices import VoiceLibrary
 from tests.server.harness import one_voice
@@ -56,6 +57,12 @@ def test_a_requests_delay_wins_over_the_configured_one() -> None:
     assert text_policy(text, 9, 0).max_delay_ms == 0
     assert text_policy(text, 9, None).max_chars == 9
     assert text_policy(text, 9, None).segments.max_chars == 50
+
+
+def test_a_requests_pauses_win_over_the_configured_ones() -> None:
+    text = TextConfig(sentence_pause_ms=100)
+    assert text_policy(text, 9, None).pauses == Pauses(100, 500)
+    assert text_policy(text, 9, None, 0, 700).pauses == Pauses(0, 700)
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:

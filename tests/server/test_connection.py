@@ -62,6 +62,26 @@ async def test_both_subprotocols_carry_the_same_audio(subprotocol: str) -> None:
             assert b"".join(frame["pcm"] for frame in audio_of(await spoken(client))) == expected
 
 
+@both
+@pytest.mark.parametrize(("between", "ms"), [("", 300), ("\n\n", 700)])
+async def test_a_request_says_how_long_sentences_and_paragraphs_are_apart(
+    subprotocol: str, between: str, ms: int
+) -> None:
+    text = f"你好欢迎光临。{between}再见朋友。"
+    async with running() as server, server.client(subprotocol) as client:
+        close = await spoken(client, 1, text=text, rate=16000, sentence_pause_ms=0, paragraph_pause_ms=0)
+        apart = await spoken(client, 2, text=text, rate=16000, sentence_pause_ms=300, paragraph_pause_ms=700)
+        await client.send("open", ctx=3, text=text, sentence_pause_ms=10_001)
+        error = await client.expect("error")
+    assert (error["ctx"], error["code"]) == (3, "bad_request")
+    assert "sentence_pause_ms" in error["message"]
+    assert apart[-1]["samples"] - close[-1]["samples"] == 16 * ms
+    second = next(message for message in close if message["type"] == "sentence" and message["index"] == 1)
+    quiet, sound = (b"".join(frame["pcm"] for frame in audio_of(messages)) for messages in (apart, close))
+    cut = 2 * second["sample"]
+    assert quiet == sound[:cut] + bytes(2 * 16 * ms) + sound[cut:]
+
+
 async def test_flags_mark_first_sentence_ends_and_last() -> None:
     async with running() as server, server.client() as client:
         frames = audio_of(await spoken(client))

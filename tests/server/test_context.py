@@ -36,6 +36,8 @@ SETTINGS = ContextSettings(
     voice_rate=16_000,
     output=OutputFormat(PcmFormat.S16LE, 16_000, 40, 200),
     words=False,
+    phonemes=False,
+    visemes=False,
     window_ms=0,
     idle_s=60.0,
 )

@@ -26,6 +26,7 @@ from streaming.loaded_voice import LoadedVoice
 from streaming.scheduling.scheduler import Scheduler
 from streaming.synthesis.engine import NetworkName
 from streaming.synthesis.segment import SegmentSynthesis
+from streaming.text.pauses import Pauses
 from streaming.types import FloatArray, Receipt, Style
 from streaming.utterance import (
     AudioReady,
@@ -568,3 +569,58 @@ async def test_a_voice_that_cannot_be_loaded_is_the_error_of_its_utterance(pool:
 async def test_a_style_is_refused_before_the_voice_is_loaded(pool: Scheduler):
     with pytest.raises(UnknownVoiceError, match="no speaker 'bach'"):
         speak(to_come(asyncio.get_running_loop().create_future()), pool, style=Style(speaker="bach"))
+
+
+async def paused(pool: Scheduler, text: str, *, ssml: bool = False) -> tuple[list[Event], list[int]]:
+    """Return the events, and the silence (ms) before every segment."""
+    policy = TextPolicy(pauses=Pauses(sentence_ms=200, paragraph_ms=500), ssml=ssml)
+    utterance = speak(fake_voice(), pool, policy=policy)
+    utterance.append(text)
+    utterance.end()
+    events = await collect(utterance)
+    silences: list[int] = []
+    silent, position, starts = 0, 0, False
+    for event in events:
+        if isinstance(event, SegmentStarted):
+            assert event.start_sample == position
+            starts = True
+        elif isinstance(event, AudioReady):
+            assert event.start_sample == position
+            position += event.samples.size
+            silent += int(np.flatnonzero(event.samples)[0]) if event.samples.any() else event.samples.size
+            if event.samples.any():
+                silences += [1000 * silent // fake_voice().manifest.sample_rate] * starts
+                starts, silent = False, 0
+    assert receipt(events).samples == position
+    return events, silences
+
+
+@pytest.mark.parametrize(
+    ("text", "silences"),
+    [
+        ("今天好。明天好。", [0, 200]),
+        ("今天好。\n\n明天好。", [0, 500]),
+        ("今天好。😀\n\n明天好。……", [0, 500]),  # nothing after the last word
+    ],
+)
+async def test_sentences_are_parted_by_silence(pool: Scheduler, text: str, silences: list[int]) -> None:
+    events, heard = await paused(pool, text)
+    assert heard == silences
+    last = events[-2]
+    assert isinstance(last, AudioReady)
+    assert last.samples.any()
+
+
+async def test_a_break_takes_the_place_of_the_pause(pool: Scheduler) -> None:
+    _, heard = await paused(
+        pool, "<speak>今天好。<break time='1s'/>明天好。<break time='0s'/>后天好。</speak>", ssml=True
+    )
+    assert heard == [0, 1000, 0]
+
+
+async def test_words_after_a_pause_are_heard_when_they_say(pool: Scheduler) -> None:
+    events, _ = await paused(pool, "今天好。明天好。")
+    starts = [event.start_sample for event in events if isinstance(event, SegmentStarted)]
+    words = [event.words[0].start_sample for event in events if isinstance(event, WordsTimed)]
+    pause = fake_voice().manifest.sample_rate * 200 // 1000
+    assert words == [starts[0], starts[1] + pause]

@@ -31,12 +31,12 @@ def draw(count: int, seed: int = 1, **shares: float) -> list[list[SpokenWord]]:
 @pytest.fixture(scope="module")
 def sentences() -> list[list[SpokenWord]]:
     """Dictionary words only."""
-    return draw(150, english_share=0.0, drill_share=0.0)
+    return draw(150, english_share=0.0, english_sentence_share=0.0, drill_share=0.0)
 
 
 @pytest.fixture(scope="module")
 def drills() -> list[list[SpokenWord]]:
-    return draw(150, english_share=0.0, drill_share=1.0)
+    return draw(150, english_share=0.0, english_sentence_share=0.0, drill_share=1.0)
 
 
 def spellings(words: list[SpokenWord]) -> list[str]:
@@ -81,7 +81,7 @@ def test_drills_reach_syllables_that_no_sentence_needs(
 
 @pytest.mark.parametrize(("share", "count"), [(1.0, 30), (0.0, 0)])
 def test_the_english_share_is_kept(share: float, count: int) -> None:
-    drawn = draw(30, english_share=share, drill_share=0.0)
+    drawn = draw(30, english_share=share, english_sentence_share=0.0, drill_share=0.0)
     assert sum(any(is_english(word) for word in words) for words in drawn) == count
 
 
