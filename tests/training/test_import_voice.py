@@ -408,7 +408,7 @@ async def test_what_a_client_hears_is_the_offline_run_bit_for_bit(voices: Path, 
     async with running(ServerConfig(), library=library) as server, server.client() as client:
         for context, other in enumerate(others, 2):
             await client.send("open", ctx=context, voice=other, text=text, rate=16000, end=True)
-        await client.send("open", ctx=1, voice=name, rate=rate, seed=7)
+        await client.send("open", ctx=1, voice=name, rate=rate, seed=7, sentence_pause_ms=0)
         for char in text:
             await client.send("append", ctx=1, text=char)
         await client.send("end", ctx=1)
