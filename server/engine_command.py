@@ -16,7 +16,7 @@ from typing import Any
 
 from server.flags import add_config_flags, config_of
 from server.import_command import print_progress
-from server.voices_command import default_voice, voice_folder
+from server.voices_command import folder_of_voice_or_default
 from streaming.engines.cuda_device import open_device
 from streaming.engines.engine_cache import EngineCache, EngineKey, Range
 from streaming.engines.tensorrt_build import RTX_TARGET, Library, build_engine, library_version
@@ -64,7 +64,7 @@ def build_engines(parsed: argparse.Namespace) -> int:
         VoiceBundleError: The voice is broken, or has no network in the precision.
     """
     config = config_of(parsed)
-    folder = voice_folder(config, parsed.name or default_voice(config))
+    folder = folder_of_voice_or_default(config, parsed.name)
     manifest = as_sambert(load_manifest(folder))
     verify_files(folder, manifest)
     cache = EngineCache(parsed.cache or config.voice.engines)

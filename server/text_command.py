@@ -14,7 +14,7 @@ from typing import Any
 
 from server.backend import text_policy
 from server.flags import add_config_flags, config_of
-from server.voices_command import default_voice, voice_folder
+from server.voices_command import folder_of_voice_or_default
 from streaming.frontends import make_frontend
 from streaming.text.explanation import explain
 from streaming.text.lexicon import Lexicon
@@ -49,7 +49,7 @@ def run_text(parsed: argparse.Namespace) -> int:
     """
     config = config_of(parsed)
     text = sys.stdin.read() if parsed.text == "-" else parsed.text
-    frontend = make_frontend(load_manifest(voice_folder(config, parsed.voice or default_voice(config))))
+    frontend = make_frontend(load_manifest(folder_of_voice_or_default(config, parsed.voice)))
     policy = text_policy(config.text, config.limits.chars_per_context, None)
     segments = explain(text, frontend, policy.segments, Lexicon(config.text.lexicon), ssml=parsed.ssml)
     if parsed.json:

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from server.flags import add_config_flags, config_of
-from server.voices_command import default_voice, voice_folder
+from server.voices_command import folder_of_voice_or_default
 from streaming.engines.choice import REFERENCE, Choice, EnginePlan
 from streaming.engines.tuned import write_tuned
 from streaming.errors import ConfigError
@@ -60,7 +60,7 @@ def run_tune(parsed: argparse.Namespace) -> int:
     if parsed.write is not None and parsed.write.exists():
         raise ConfigError(f"--write: {parsed.write} exists already")
     config = config_of(parsed)
-    folder = voice_folder(config, parsed.name or default_voice(config))
+    folder = folder_of_voice_or_default(config, parsed.name)
     manifest = load_manifest(folder)
     verify_files(folder, manifest)
     calls = record_calls(folder, manifest, TEXTS[:N_TEXTS])

@@ -101,6 +101,16 @@ def voice_folder(config: ServerConfig, name: str) -> Path:
     return folders[name]
 
 
+def folder_of_voice_or_default(config: ServerConfig, name: str) -> Path:
+    """Return the folder of a voice; of the default one, if the name is empty.
+
+    Raises:
+        ConfigError: A configured folder does not exist, or there is no voice.
+        UnknownVoiceError: No such voice.
+    """
+    return voice_folder(config, name or default_voice(config))
+
+
 def removable_folder(config: ServerConfig, name: str) -> Path:
     """Return the folder of a voice that its user may delete.
 

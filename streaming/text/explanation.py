@@ -14,7 +14,8 @@ from streaming.errors import UnspeakableTextError
 from streaming.text.aligned import AlignedText
 from streaming.text.lexicon import Lexicon
 from streaming.text.linguistics import SpokenWord
-from streaming.text.segmenter import Segmenter, SegmentPolicy
+from streaming.text.plain import PlainReader
+from streaming.text.segmenter import SegmentPolicy
 from streaming.text.ssml import Said, SsmlReader
 from streaming.text.syllables import Syllable, split_tone
 from streaming.types import Phonemes, Segment, Style
@@ -71,15 +72,10 @@ def explain(
 
 def _segments(text: str, policy: SegmentPolicy, ssml: bool) -> Iterator[tuple[Segment, AlignedText]]:
     """Yield the segments, each with the place of its characters in the text."""
-    if ssml:
-        reader = SsmlReader(Style(), policy)
-        for piece in [*reader.push(text), *reader.end()]:
-            if isinstance(piece, Said):
-                yield piece.segment, piece.source
-        return
-    segmenter, aligned = Segmenter(policy), AlignedText.of(text)
-    for segment in [*segmenter.push(text), *segmenter.flush()]:
-        yield segment, aligned[segment.char_start : segment.char_end]
+    reader = (SsmlReader if ssml else PlainReader)(Style(), policy)
+    for piece in [*reader.push(text), *reader.end()]:
+        if isinstance(piece, Said):
+            yield piece.segment, piece.source
 
 
 def _explained(text: str, source: AlignedText, frontend: Any, lexicon: Lexicon) -> dict[str, Any]:
