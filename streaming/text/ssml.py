@@ -224,8 +224,9 @@ class SsmlReader:
             return
         start = self._position()
         width = 1
-        if len(text) == 1 and self._document[self._parser.CurrentByteIndex :][:1] == b"&":
-            raw = self._document[self._parser.CurrentByteIndex :].split(b";")[0]
+        at = self._parser.CurrentByteIndex
+        if len(text) == 1 and self._document[at : at + 1] == b"&":
+            raw = self._document[at:].split(b";")[0]
             width = len(raw.decode("utf-8", "replace")) + 1
         plain = re.sub(r"\s", " ", text)  # line breaks are the document's, not the speaker's
         if element.name == "break" and plain.strip():

@@ -209,7 +209,7 @@ def test_the_server_becomes_healthy_speaks_and_stops(image: Image, container: Co
     while not container.is_healthy(image):
         assert container.process.poll() is None, container.process.communicate()[1]
         assert time.monotonic() < until_s, "not healthy in time"
-        time.sleep(0.2)
+        time.sleep(0.2)  # as Docker does: a health check is asked again and again
     wav = image.root / "hello.wav"
     say = ["zhiyin", "say", "你好。", "--url", f"ws://127.0.0.1:{container.port}/v1/stream", "-o", str(wav)]
     say[0] = shutil.which(say[0], path=image.environment["PATH"]) or ""
