@@ -20,7 +20,10 @@ from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
 from server.load_endpoint import LOAD_PATH, LoadEndpoint
 from server.loop_lag import LoopLagMeter
 from server.native import PATH, NativeEndpoint
+from server.openai_endpoint import MODELS_PATH, SPEECH_PATH, OpenAiEndpoint
+from server.openai_endpoint import VOICES_PATH as SPEECH_VOICES_PATH
 from server.text_endpoint import TEXT_PATH, TextEndpoint
+from server.tts_endpoint import TTS_PATH, TtsEndpoint
 from server.version import zhiyin_version
 from server.voices_endpoint import RELOAD_PATH, VOICES_PATH, VoicesEndpoint
 from server.warm_up import keep_warm
@@ -33,8 +36,11 @@ Zhiyin {version}: streaming text-to-speech.
 
 Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://{host}{path}
       echo "一边写，一边说。" | zhiyin say -o speech.wav --stats --url ws://{host}{path}
+      curl "http://{host}{tts}" -d text="你好，世界。" -o hello.mp3
 
 GET {path}    WebSocket; the protocol is in docs/protocol.md
+GET, POST {tts}    speech for curl and <audio> tags: text, voice, format, ...
+POST {speech}    OpenAI's; docs/protocols.md has all protocols
 GET {voices}    voices, speakers, emotions
 POST {reload}    look for new voices
 POST {text}    what will be spoken of a text, and why
@@ -65,6 +71,12 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_get(CACHE_PATH, cache.tell)
     app.router.add_post(CLEAR_PATH, cache.clear)
     app.router.add_get(PATH, native.handle)
+    tts, openai = TtsEndpoint(backend), OpenAiEndpoint(backend)
+    app.router.add_get(TTS_PATH, tts.speak)
+    app.router.add_post(TTS_PATH, tts.speak)
+    app.router.add_post(SPEECH_PATH, openai.speech)
+    app.router.add_get(MODELS_PATH, openai.models)
+    app.router.add_get(SPEECH_VOICES_PATH, openai.voices)
     app.cleanup_ctx.append(partial(_while_running, "loop lag", lag.run))
     app.cleanup_ctx.append(partial(_while_running, "warm-up", partial(keep_warm, backend)))
     app.on_shutdown.append(_cut_connections)
@@ -78,6 +90,8 @@ async def welcome(request: web.Request) -> web.Response:
         version=zhiyin_version(),
         host=request.host,
         path=PATH,
+        tts=TTS_PATH,
+        speech=SPEECH_PATH,
         voices=VOICES_PATH,
         reload=RELOAD_PATH,
         text=TEXT_PATH,
@@ -98,6 +112,7 @@ async def healthz(request: web.Request) -> web.Response:
             "voices": list(backend.library.names),
             "broken_voices": sorted(backend.library.broken),
             "connections": request.app[NATIVE].n_connections,
+            "requests": backend.door.n_inside,
             "uptime_s": round(backend.uptime_s, 1),
         }
     )
@@ -105,7 +120,7 @@ async def healthz(request: web.Request) -> web.Response:
 
 async def readyz(request: web.Request) -> web.Response:
     """Answer 200 while new connections are welcome, 503 while all are taken or at shutdown."""
-    if request.app[NATIVE].is_accepting:
+    if request.app[NATIVE].is_accepting and request.app[BACKEND].door.is_open:
         return web.json_response({"status": "ready"})
     return web.json_response({"status": "full"}, status=503)
 

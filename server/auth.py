@@ -35,10 +35,22 @@ def check_token(request: web.Request, config: AuthConfig) -> str:
     Raises:
         UnauthorizedError: Tokens are configured, and the request has none or a wrong one.
     """
-    if not config.tokens:
-        return ""
     scheme, _, credentials = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     found = credentials if scheme.lower() == SCHEME else request.query.get("token", "")
+    return check_credentials(found, config)
+
+
+def check_credentials(found: str, config: AuthConfig) -> str:
+    """Accept a token, wherever the protocol has it.
+
+    Returns:
+        The name of the key; "" where none is needed.
+
+    Raises:
+        UnauthorizedError: Tokens are configured, and this is none of them.
+    """
+    if not config.tokens:
+        return ""
     if not found:
         raise UnauthorizedError("a token is required: Authorization: Bearer TOKEN, or ?token=TOKEN")
     # Every token is compared, so that the time does not tell which one came close.

@@ -17,8 +17,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from server.config import CacheConfig, ServerConfig, TextConfig, VoiceConfig
+from server.doors import Door
 from server.segment_store import open_store
 from server.voice_folders import voice_folders
+from server.voice_names import VoiceNames
+from streaming.audio.encoders import load_library
 from streaming.engines.choice import MIN_SNR_DB, Choice, EnginePlan
 from streaming.engines.tuned import read_tuned
 from streaming.errors import (
@@ -46,6 +49,7 @@ from streaming.voices import Reloaded, VoiceLibrary
 if TYPE_CHECKING:  # its library is an extra
     from streaming.scheduling.store import DiskStore
 
+ENCODERS = 2  # blocks of audio that lossy codecs code at a time
 LOADERS = 2  # voices that are loaded at a time: each takes a core from those that speak
 ALL_VOICES = "*"  # in voice.preload
 BYTES_PER_MB = 1_000_000
@@ -67,6 +71,9 @@ class Backend:
         self.scheduler = scheduler
         self.store = store
         self.lexicon = Lexicon(config.text.lexicon)
+        self.names = VoiceNames(config.names)
+        self.door = Door(config.limits.requests, config.limits.retry_after_ms)
+        self.encoders = ThreadPoolExecutor(ENCODERS, "audio-encoder")
         self.cache = SegmentCache(config.cache.memory_mb * BYTES_PER_MB, store)
         self.finisher = Finisher(scheduler, max_finishing(config.cache))
         self.voices_changed = asyncio.Event()
@@ -185,6 +192,7 @@ class Backend:
         """Stop the threads; what runs finishes first."""
         await self.finisher.close()
         await asyncio.to_thread(self._loaders.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self.encoders.shutdown, cancel_futures=True)
         await asyncio.to_thread(self.scheduler.close)
         if self.store is not None:
             await asyncio.to_thread(self.store.close)
@@ -272,6 +280,7 @@ def start_backend(config: ServerConfig) -> Backend:
     except VoiceBundleError as error:
         raise ConfigError(f"the default voice cannot speak: {error}") from None
     _preload(library, config.voice.preload)
+    load_library()
     store = open_store(config.cache)
     scheduler = Scheduler(
         config.workers.n_threads,

@@ -180,12 +180,38 @@ class AudioConfig(_Section):
     window_ms: Annotated[int, Field(ge=0)] = 0
 
 
+# Of OpenAI, of Qwen, of Sambert (where a model is a voice) and of CosyVoice.
+VENDOR_VOICES = (
+    "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer",
+    "verse", "Cherry", "Serena", "Ethan", "Chelsie", "sambert-*", "long*",
+)  # fmt: skip
+
+
+class NamesConfig(_Section):
+    """What names of other vendors' voices and models mean here."""
+
+    voices: dict[str, str] = {}
+    default_voice: tuple[str, ...] = VENDOR_VOICES
+    models: tuple[str, ...] = (
+        "zhiyin", "tts-1", "tts-1-hd", "gpt-4o-mini-tts*",
+        "sambert-*", "cosyvoice-*", "qwen*-tts*", "eleven_*",
+    )  # fmt: skip
+    unknown: Literal["refuse", "default"] = "refuse"
+
+
+class WyomingConfig(_Section):
+    """The TCP port that Home Assistant speaks to."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+
+
 class LimitConfig(_Section):
     """Every buffer has a limit and every wait a timeout."""
 
     connections: PositiveInt = 256
+    requests: PositiveInt = 256
     contexts_per_connection: Annotated[int, Field(ge=1, le=65535)] = 16
-    chars_per_context: PositiveInt = 4000
+    chars_per_context: PositiveInt = 20_000
     chars_per_append: PositiveInt = 4000
     chars_in_all: PositiveInt = 400_000
     message_bytes: Annotated[int, Field(ge=1024)] = 65536
@@ -243,6 +269,8 @@ class ServerConfig(BaseSettings):
     cache: CacheConfig = CacheConfig()
     admission: AdmissionConfig = AdmissionConfig()
     audio: AudioConfig = AudioConfig()
+    names: NamesConfig = NamesConfig()
+    wyoming: WyomingConfig = WyomingConfig()
     limits: LimitConfig = LimitConfig()
     auth: AuthConfig = AuthConfig()
 

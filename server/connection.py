@@ -215,7 +215,7 @@ class Connection:
             async with asyncio.timeout(CLOSE_S):
                 if not (writer.done() or self._outbox.is_stuck):
                     await self._outbox.flushed()
-                await self._socket.close(code=ending.code, message=_close_reason(ending.reason))
+                await self._socket.close(code=ending.code, message=close_reason(ending.reason))
         except (TimeoutError, ConnectionError):
             logger.debug("%s did not answer the close", self._label)
             self._abort()
@@ -227,7 +227,8 @@ def _frame_of(message: WSMessage) -> Frame:
     return Frame(bytes(message.data))
 
 
-def _close_reason(reason: str) -> bytes:
+def close_reason(reason: str) -> bytes:
+    """Return a reason as it fits a closing frame."""
     return reason.encode()[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore").encode()
 
 

@@ -125,7 +125,7 @@ class NativeEndpoint:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client left during the handshake")
-        _keep_buffers_small(transport, self._limits.send_buffer_bytes)
+        keep_buffers_small(transport, self._limits.send_buffer_bytes)
         label = f"c{next(self._numbers)}"
         logger.info("%s from %s, %s", label, request.remote, codec.subprotocol)
         return Connection(
@@ -148,7 +148,7 @@ def _choose_codec(request: web.Request, response: web.WebSocketResponse) -> Code
     return CODECS[ready.protocol or DEFAULT_SUBPROTOCOL]
 
 
-def _keep_buffers_small(transport: asyncio.Transport, limit_bytes: int) -> None:
+def keep_buffers_small(transport: asyncio.Transport, limit_bytes: int) -> None:
     """Bound what is written but not delivered: after a cancel it would still be heard."""
     transport.set_write_buffer_limits(high=limit_bytes)
     sock = transport.get_extra_info("socket")

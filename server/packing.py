@@ -2,7 +2,7 @@
 
 Input   AudioReady events at the voice's rate
 Output  pieces at the output rate, then audio frames with header and PCM
-State   the resampler of the current segment, the frame counter, time spent
+State   the resampler, the frame counter, time spent
 It does not know sockets, credit or text. Nothing is held back to fill a frame: pieces are cut,
 never merged, so that packing adds no delay beyond the resampler's 2 ms.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from server.framing import AudioFlags, AudioHeader, Frame, audio_frame
 from streaming.audio.pcm import PcmFormat, encode_pcm
-from streaming.audio.resample import StreamResampler, resampled_position
+from streaming.audio.resample import UtteranceResampler
 from streaming.events import AudioReady
 from streaming.types import FloatArray
 
@@ -60,33 +60,24 @@ class Packer:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._ctx = ctx
-        self._voice_rate = voice_rate
         self._output = output
         self._clock = clock
-        self._resampler: StreamResampler | None = None
+        self._resampler = UtteranceResampler(voice_rate, output.rate)
         self._limit = max(1, output.first_frame_ms * output.rate // 1000)
         self._seq = 0
         self.encode_s = 0.0
 
     def position(self, sample: int) -> int:
         """Return the output-rate position of a sample of the voice."""
-        return resampled_position(sample, self._voice_rate, self._output.rate)
+        return self._resampler.position(sample)
 
     def push(self, audio: AudioReady) -> list[Piece]:
         """Return the pieces that `audio` completes, in order; possibly none."""
         started_s = self._clock()
-        if self._resampler is None:
-            # One per segment: its tail is then sent with the segment, not with the next one.
-            self._resampler = StreamResampler(
-                self._voice_rate, self._output.rate, start_sample=audio.start_sample
-            )
-        resampler = self._resampler
-        pieces = self._cut(audio, resampler.out_position, resampler.push(audio.samples))
-        if audio.last_of_segment:
-            pieces += self._cut(audio, resampler.out_position, resampler.flush())
-            self._resampler = None
-            if pieces:
-                pieces[-1] = replace(pieces[-1], ends_segment=True)
+        outputs = self._resampler.push(audio.samples, audio.start_sample, ends_segment=audio.last_of_segment)
+        pieces = [piece for start, samples in outputs for piece in self._cut(audio, start, samples)]
+        if audio.last_of_segment and pieces:
+            pieces[-1] = replace(pieces[-1], ends_segment=True)
         self.encode_s += self._clock() - started_s
         return pieces
 

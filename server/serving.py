@@ -57,10 +57,12 @@ async def shut_down(runner: web.AppRunner) -> None:
     # 1. Take no new connections.
     for site in list(runner.sites):
         await site.stop()
-    # 2. End the WebSockets with 1001; those that speak may finish within `limits.drain_s`. This comes
+    # 2. End the WebSockets with 1001; who speaks may finish within `limits.drain_s`. This comes
     #    before the runner's cleanup, which begins by ignoring everything that clients send.
     app = runner.app
-    await app[NATIVE].close(app[BACKEND].config.limits.drain_s)
+    backend = app[BACKEND]
+    drain_s = backend.config.limits.drain_s
+    await asyncio.gather(app[NATIVE].close(drain_s), backend.door.close(drain_s))
     # 3. Finish HTTP requests, 4. stop the worker threads (the application's cleanup).
     await runner.cleanup()
 

@@ -6,6 +6,7 @@ StreamError
  |   |- UnexpectedMessageError   unexpected_message: a legal message at the wrong time
  |   |- TextTooLongError         text_too_long
  |   |- UnknownVoiceError        unknown_voice: no such voice, speaker or emotion
+ |   |   `- UnknownModelError    unknown_model: no such model, for protocols that name one
  |   |- UnsupportedFormatError   unsupported_format: no such audio format or sample rate
  |   |- UnspeakableTextError     unspeakable_text: the voice cannot pronounce this text
  |   |- UnauthorizedError        unauthorized
@@ -100,6 +101,12 @@ class UnknownVoiceError(RequestError):
         if self.reason:
             return f"{self.kind} {self.name!r} cannot be used: {self.reason}; known: {known}"
         return f"no {self.kind} {self.name!r}; known: {known}"
+
+
+class UnknownModelError(UnknownVoiceError):
+    """No such model."""
+
+    code = "unknown_model"
 
 
 class UnsupportedFormatError(RequestError):

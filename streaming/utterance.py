@@ -216,6 +216,11 @@ class Utterance:
         return self._voice.manifest.name
 
     @property
+    def sample_rate(self) -> int:
+        """Samples per second of its audio."""
+        return self._voice.manifest.sample_rate
+
+    @property
     def dry_s(self) -> float:
         """When the listener has heard all there is; -inf before the first audio."""
         return self._account.dry_s

@@ -108,6 +108,7 @@ HOMES: dict[str, set[str]] = {
     # tensorrt and tensorrt_rtx are imported by name, in streaming.engines.tensorrt_build only.
     "pycuda": {"streaming.engines.cuda_pycuda"},
     "cuda": {"streaming.engines.cuda_bindings"},
+    "av": {"streaming.audio.encoders"},
     "diskcache": {"streaming.scheduling.store"},
     "jieba": {"streaming.text", "training"},
     "pypinyin": {"streaming.text", "training"},

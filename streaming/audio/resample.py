@@ -116,3 +116,33 @@ class StreamResampler:
         keep_from = max(0, min(self._window_start(self._next_out * self._step), len(self._tail)))
         self._tail = self._tail[keep_from:].copy()
         self._tail_start += keep_from
+
+
+class UtteranceResampler:
+    """Resample an utterance, a segment at a time: a segment's tail goes with it, not with the next one."""
+
+    def __init__(self, in_rate: int, out_rate: int) -> None:
+        self._in_rate = in_rate
+        self._out_rate = out_rate
+        self._segment: StreamResampler | None = None
+
+    def position(self, sample: int) -> int:
+        """Return the output position of an input sample."""
+        return resampled_position(sample, self._in_rate, self._out_rate)
+
+    def push(
+        self, samples: FloatArray, start_sample: int, *, ends_segment: bool
+    ) -> list[tuple[int, FloatArray]]:
+        """Take samples [n] of the present segment; `start_sample` counts from the utterance's start.
+
+        Returns:
+            Outputs, each with the position of its first sample; possibly empty ones.
+        """
+        if self._segment is None:
+            self._segment = StreamResampler(self._in_rate, self._out_rate, start_sample=start_sample)
+        segment = self._segment
+        outputs = [(segment.out_position, segment.push(samples))]
+        if ends_segment:
+            outputs.append((segment.out_position, segment.flush()))
+            self._segment = None
+        return outputs

@@ -1,0 +1,114 @@
+"""Audio as the body of an HTTP response, sent while it is computed.
+
+Input   a Rendering whose text has ended
+Output  a chunked response; or the error, while there is still a status to say it with
+State   none
+It does not know which protocol's request it was, nor how that one words its errors.
+
+The status waits for the first audio, so that whatever goes wrong before is an error of the usual shape. After
+that a failure can only be told by cutting the connection: the client sees an incomplete body. A client that
+leaves is noticed with the next write, which ends the utterance; at most one block was computed for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import cast
+
+from aiohttp import hdrs, web
+
+from server.rendering import Rendered, Rendering, Sound
+from streaming.errors import RequestError, StreamError, SynthesisError
+
+logger = logging.getLogger(__name__)
+
+
+async def audio_bytes(rendering: Rendering) -> AsyncIterator[bytes]:
+    """Yield the bytes of the stream as they become known. Cancel-safe.
+
+    Raises:
+        StreamError: See `Rendering.parts`.
+    """
+    parts = cast("AsyncGenerator[Rendered, None]", rendering.parts())
+    async with aclosing(parts):
+        async for part in parts:
+            if isinstance(part, Sound):
+                yield part.data
+
+
+async def respond(
+    request: web.Request,
+    body: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    slow_reader_s: float,
+    last_words: Callable[[StreamError], bytes] = lambda error: b"",
+) -> web.StreamResponse:
+    """Send a body as it comes.
+
+    Args:
+        request: Who asked.
+        body: An async generator; it is closed whatever happens.
+        headers: Of the response; `Content-Type` among them.
+        slow_reader_s: How long the client may take nothing.
+        last_words: What to write when the body fails after its beginning; b"" cuts the connection.
+
+    Raises:
+        StreamError: Nothing was sent yet.
+    """
+    async with aclosing(cast("AsyncGenerator[bytes, None]", body)) as pieces:
+        first = await anext(pieces, b"")
+        response = web.StreamResponse(headers={hdrs.CACHE_CONTROL: "no-store", **headers})
+        try:
+            await response.prepare(request)
+            await _in_time(response.write(first), slow_reader_s)
+            async for piece in pieces:
+                await _in_time(response.write(piece), slow_reader_s)
+            await _in_time(response.write_eof(), slow_reader_s)
+        except ConnectionError:
+            logger.info("%s left before the end", request.path)
+        except TimeoutError:
+            logger.info("%s read nothing for %g s", request.path, slow_reader_s)
+            cut(request)
+        except StreamError as error:
+            _log(request, error)
+            await _say_and_cut(request, response, last_words(error), slow_reader_s)
+    return response
+
+
+def cut(request: web.Request) -> None:
+    """Close the connection without the end of the body."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def described(error: StreamError) -> str:
+    """Return what a client may know of an error; faults of ours go without details."""
+    return str(error) if isinstance(error, RequestError) else str(SynthesisError("synthesis failed"))
+
+
+async def _say_and_cut(
+    request: web.Request, response: web.StreamResponse, words: bytes, slow_reader_s: float
+) -> None:
+    if not words:
+        cut(request)
+        return
+    try:
+        await _in_time(response.write(words), slow_reader_s)
+        await _in_time(response.write_eof(), slow_reader_s)
+    except (ConnectionError, TimeoutError):
+        cut(request)
+
+
+async def _in_time(writing: Awaitable[None], slow_reader_s: float) -> None:
+    async with asyncio.timeout(slow_reader_s):
+        await writing
+
+
+def _log(request: web.Request, error: StreamError) -> None:
+    if isinstance(error, RequestError):
+        logger.info("%s failed after its beginning: %s", request.path, error.code)
+    else:
+        logger.error("%s failed after its beginning", request.path, exc_info=error)
