@@ -16,7 +16,7 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-training train-voice serve test test-training test-image format bench-ttfc bench-cache bench-load bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
+.PHONY: help install install-training train-voice serve test test-training test-image interop format bench-ttfc bench-cache bench-load bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
@@ -33,13 +33,25 @@ serve: $(VENV)/.stamp-install  ## Start the server with the embedded voice on HO
 	@exec $(BIN)/zhiyin serve --host $(HOST) --port $(PORT) $(ARGS)
 
 test: $(VENV)/.stamp-dev  ## Run the tests that need no torch
-	$(BIN)/python -m pytest --ignore=tests/training --ignore=tests/image $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/training --ignore=tests/image --ignore=tests/interop $(ARGS)
 
 test-training: $(VENV)/.stamp-training  ## Add torch; run the tests of networks, parity, training and export
 	$(BIN)/python -m pytest tests/training $(ARGS)
 
 test-image: $(VENV)/.stamp-dev  ## Lint the Dockerfile; take the steps of its CPU image here, without Docker
 	$(BIN)/python -m pytest tests/image $(ARGS)
+
+# Each SDK has an environment of its own: their pins do not agree with one another, or with ours.
+SDKS := $(patsubst tests/interop/requirements/%.txt,%,$(wildcard tests/interop/requirements/*.txt))
+
+interop: $(VENV)/.stamp-dev $(SDKS:%=build/interop/%/.stamp)  ## Real SDKs of other vendors against the real server
+	$(BIN)/python -m pytest tests/interop -s $(ARGS)
+
+build/interop/%/.stamp: tests/interop/requirements/%.txt | $(VENV)/bin/python
+	@echo "installing the SDK: $*"
+	@$(BIN)/python -m venv --clear build/interop/$*
+	@build/interop/$*/bin/python -m pip --disable-pip-version-check install --quiet -r $<
+	@touch $@
 
 check: check-format check-lint check-types check-imports  ## Format, lint, types and import arrows
 
