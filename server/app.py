@@ -22,6 +22,7 @@ from server.loop_lag import LoopLagMeter
 from server.native import PATH, NativeEndpoint
 from server.openai_endpoint import MODELS_PATH, SPEECH_PATH, OpenAiEndpoint
 from server.openai_endpoint import VOICES_PATH as SPEECH_VOICES_PATH
+from server.openapi import OPENAPI_PATH, openapi
 from server.text_endpoint import TEXT_PATH, TextEndpoint
 from server.tts_endpoint import TTS_PATH, TtsEndpoint
 from server.version import zhiyin_version
@@ -47,6 +48,7 @@ POST {text}    what will be spoken of a text, and why
 GET {load}    how much there is to do
 GET {cache}    what the cache of spoken segments holds
 POST {clear}    forget them
+GET {openapi}      all this for machines
 GET /healthz      alive and well
 GET /readyz       ready for requests
 """
@@ -62,6 +64,7 @@ def build_app(backend: Backend) -> web.Application:
     app[BACKEND] = backend
     app[NATIVE] = native
     app.router.add_get("/", welcome)
+    app.router.add_get(OPENAPI_PATH, openapi)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get(VOICES_PATH, voices.list_voices)
@@ -90,6 +93,7 @@ async def welcome(request: web.Request) -> web.Response:
         version=zhiyin_version(),
         host=request.host,
         path=PATH,
+        openapi=OPENAPI_PATH,
         tts=TTS_PATH,
         speech=SPEECH_PATH,
         voices=VOICES_PATH,
