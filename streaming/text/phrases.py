@@ -113,7 +113,7 @@ PHRASES = {
     支行=zhi1_hang2 总行=zong3_hang2 在行=zai4_hang2 琴行=qin2_hang2 行号=hang2_hao4 行数=hang2_shu4
     行首=hang2_shou3 命令行=ming4_ling4_hang2 世行=shi4_hang2 空行=kong4_hang2 跨行=kua4_hang2 缘分=yuan2_fen4
     辈分=bei4_fen4 情分=qing2_fen5 糖分=tang2_fen4 职分=zhi2_fen4 福分=fu2_fen5 分寸=fen1_cun5 分子=fen1_zi3
-    知识分子=zhi1_shi5_fen4_zi3 恐怖分子=kong3_bu4_fen4_zi3 犯罪分子=fan4_zui4_fen4_zi3
+    水分子=shui3_fen1_zi3 知识分子=zhi1_shi5_fen4_zi3 恐怖分子=kong3_bu4_fen4_zi3 犯罪分子=fan4_zui4_fen4_zi3
     积极分子=ji1_ji2_fen4_zi3 不法分子=bu4_fa3_fen4_zi3 干粮=gan1_liang5 豆腐干=dou4_fu5_gan1 断更=duan4_geng1
     麻将=ma2_jiang4 教课=jiao1_ke4 教训=jiao4_xun5 占便宜=zhan4_pian2_yi5 切换=qie1_huan4 切线=qie1_xian4
     选中=xuan3_zhong4 中肯=zhong4_ken3 中意=zhong4_yi4 中用=zhong4_yong4 中邪=zhong4_xie2 言中=yan2_zhong4
@@ -144,7 +144,7 @@ PHRASES = {
     扫帚=sao4_zhou5 毛遂=mao2_sui4 踏实=ta1_shi5 糟蹋=zao1_ta5 唾沫=tuo4_mo5 驮子=duo4_zi5 咋呼=zha1_hu5
     尼泊尔=ni2_bo2_er3 华罗庚=hua4_luo2_geng1 华国锋=hua4_guo2_feng1 任志强=ren2_zhi4_qiang2
     任贤齐=ren2_xian2_qi2 任泉=ren2_quan2 曾志伟=zeng1_zhi4_wei3 曾巩=zeng1_gong3 朴槿惠=piao2_jin3_hui4
-    朴正熙=piao2_zheng4_xi1 解缙=xie4_jin4 盖茨=gai4_ci2 宁浩=ning2_hao4 葛优=ge3_you1 葛洪=ge3_hong2
+    朴正熙=piao2_zheng4_xi1 解缙=xie4_jin4 盖茨=gai4_ci2 宁浩=ning2_hao4 大城县=dai4_cheng2_xian4 葛优=ge3_you1 葛洪=ge3_hong2
     查慎行=zha1_shen4_xing2 单雄信=shan4_xiong2_xin4 蒙着=meng2_zhe5
     """.split()
     )
