@@ -306,7 +306,7 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
         ),
         _money,
     ),
-    (re.compile(r"(?<![A-Za-z\d&])#(\d{1,5})(?![\dA-Fa-f])"), lambda m: f"{cardinal(m[1])}号"),
+    (re.compile(r"(?<![A-Za-z\d&])#(\d{1,5})(?![\dA-Fa-f]|[^\s#，。]*#)"), lambda m: f"{cardinal(m[1])}号"),
     (re.compile(rf"(?<![\d.,A-Za-z])(\d{{9,}})(?![\d.,%])([{_MEASURES}])?"), _large),
     (
         re.compile(r"(?<![\d.\-/])(-?\d+(?:\.\d+)?)%?\s*[-~～—–到至]\s*(-?\d+(?:\.\d+)?)([%‰])"),

@@ -144,8 +144,8 @@ PHRASES = {
     扫帚=sao4_zhou5 毛遂=mao2_sui4 踏实=ta1_shi5 糟蹋=zao1_ta5 唾沫=tuo4_mo5 驮子=duo4_zi5 咋呼=zha1_hu5
     尼泊尔=ni2_bo2_er3 华罗庚=hua4_luo2_geng1 华国锋=hua4_guo2_feng1 任志强=ren2_zhi4_qiang2
     任贤齐=ren2_xian2_qi2 任泉=ren2_quan2 曾志伟=zeng1_zhi4_wei3 曾巩=zeng1_gong3 朴槿惠=piao2_jin3_hui4
-    朴正熙=piao2_zheng4_xi1 解缙=xie4_jin4 盖茨=gai4_ci2 宁浩=ning2_hao4 大城县=dai4_cheng2_xian4 葛优=ge3_you1 葛洪=ge3_hong2
-    查慎行=zha1_shen4_xing2 单雄信=shan4_xiong2_xin4 蒙着=meng2_zhe5
+    朴正熙=piao2_zheng4_xi1 解缙=xie4_jin4 盖茨=gai4_ci2 宁浩=ning2_hao4 大城县=dai4_cheng2_xian4
+    葛优=ge3_you1 葛洪=ge3_hong2 查慎行=zha1_shen4_xing2 单雄信=shan4_xiong2_xin4 蒙着=meng2_zhe5
     """.split()
     )
 }
