@@ -3,8 +3,8 @@
 Input   none
 Output  PHRASES: word -> one syllable per character, citation tones, 5 neutral
 State   none
-Unaware of context: a word whose reading its neighbours decide (polyphones.py) does not belong here. They are
-those of Xiandai Hanyu Cidian: 旋转 is zhuan3, 粘性 nian2, 分子 fen1 unless it is a person.
+Unaware of context: a word whose reading its neighbours decide (polyphones.py) does not belong here. Where
+others disagree, Xiandai Hanyu Cidian decides: 旋转 is zhuan3, 粘性 nian2, 分子 fen1 unless it is a person.
 """
 
 from __future__ import annotations
