@@ -76,7 +76,8 @@ class Context:
         settings = self._settings
         error: StreamError | None = None
         try:
-            async with asyncio.timeout(settings.idle_s) as self._idle:
+            patience_s = settings.idle_s if self._rendering.utterance.text_goes_on else None
+            async with asyncio.timeout(patience_s) as self._idle:
                 try:
                     await self._speak()
                 finally:
