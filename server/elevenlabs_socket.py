@@ -40,64 +40,68 @@ class ElevenLabsSockets:
         self._backend = backend
 
     async def one_context(self, request: web.Request) -> web.StreamResponse:
-        """Serve `stream-input`."""
-        return await self._serve(request, is_multi=False)
-
-    async def many_contexts(self, request: web.Request) -> web.StreamResponse:
-        """Serve `multi-stream-input`."""
-        return await self._serve(request, is_multi=True)
-
-    async def _serve(self, request: web.Request, *, is_multi: bool) -> web.StreamResponse:
-        """Refuse by a status what is no matter of the protocol; everything else is said over the socket.
-
-        Of a failed handshake clients show a number only.
-        """
+        """Serve `stream-input`. What cannot be spoken is said over the socket, where the SDK looks for it."""
         try:
-            shown = credentials_of(request)
-            key = check_credentials(shown, self._backend.config.auth) if shown else None
+            key = self._key(request)
             with self._backend.door.entered():
                 async with accepted(request, self._backend) as socket:
-                    await self._talk(request, socket, key, is_multi=is_multi)
+                    try:
+                        plan = _Plan(self._backend, request, key)
+                    except StreamError as error:
+                        socket.say(error_map(error))
+                        socket.close_with(close_code(error), described(error))
+                    else:
+                        limits = self._backend.config.limits
+                        talk = OneContext(limits.retry_after_ms, auto_mode=plan.query.auto_mode)
+                        await Session(socket, talk, plan).serve()
                 return socket.response
         except StreamError as error:
             return refused(error, {})
 
-    async def _talk(
-        self, request: web.Request, socket: JsonSocket, key: str | None, *, is_multi: bool
-    ) -> None:
+    async def many_contexts(self, request: web.Request) -> web.StreamResponse:
+        """Serve `multi-stream-input`. What cannot be spoken fails the handshake.
+
+        LiveKit waits for ever where a socket is closed between the handshake and its own first message.
+        """
         try:
-            query = validate(dict(request.query), SocketQuery)
-            plan = _Plan(self._backend, request.match_info["voice_id"], query, key)
-            plan.rendering(VoiceSettings()).utterance.cancel()  # refuse now what no context could be
+            plan = _Plan(self._backend, request, self._key(request))
+            limits = self._backend.config.limits
+            talk = ManyContexts(
+                limits.contexts_per_connection, limits.retry_after_ms, auto_mode=plan.query.auto_mode
+            )
+            with self._backend.door.entered():
+                async with accepted(request, self._backend) as socket:
+                    await Session(socket, talk, plan).serve()
+                return socket.response
         except StreamError as error:
-            socket.say(error_map(error))
-            socket.close_with(close_code(error), described(error))
-            return
-        limits = self._backend.config.limits
-        n_contexts, retry_after_ms = limits.contexts_per_connection, limits.retry_after_ms
-        conversation: Conversation = (
-            ManyContexts(n_contexts, retry_after_ms, auto_mode=query.auto_mode)
-            if is_multi
-            else OneContext(retry_after_ms, auto_mode=query.auto_mode)
-        )
-        await Session(socket, conversation, plan).serve()
+            return refused(error, {})
+
+    def _key(self, request: web.Request) -> str | None:
+        """Return on whose account it is; None if that is for the first message to show.
+
+        Raises:
+            UnauthorizedError: A key is shown, and it is not valid.
+        """
+        found = credentials_of(request)
+        return check_credentials(found, self._backend.config.auth) if found else None
 
 
 class _Plan:
     """What all utterances of a socket have in common."""
 
-    def __init__(self, backend: Backend, voice: str, query: SocketQuery, key: str | None) -> None:
+    def __init__(self, backend: Backend, request: web.Request, key: str | None) -> None:
         """Take the query; without a key the first message must show it.
 
         Raises:
-            UnsupportedFormatError: No such format.
+            StreamError: No utterance could be spoken so.
         """
         self.backend = backend
         self.key = key
+        self.query = query = validate(dict(request.query), SocketQuery)
         self.idle_s = min(query.inactivity_timeout, MAX_INACTIVITY_S, backend.config.limits.idle_s)
-        self._voice = voice
-        self._query = query
+        self._voice = request.match_info["voice_id"]
         self._encoding = encoding_of(query.output_format)
+        self.rendering(VoiceSettings()).utterance.cancel()
 
     def rendering(self, settings: VoiceSettings) -> Rendering:
         """Begin an utterance.
@@ -111,9 +115,9 @@ class _Plan:
         wish = Wish(
             encoding=self._encoding,
             voice=self._voice,
-            model=self._query.model_id,
-            style=Style(speed=settings.possible_speed, seed=self._query.seed),
-            ssml=self._query.enable_ssml_parsing,
+            model=self.query.model_id,
+            style=Style(speed=settings.possible_speed, seed=self.query.seed),
+            ssml=self.query.enable_ssml_parsing,
             key=self.key or "",
         )
         return begin(self.backend, wish)

@@ -192,30 +192,44 @@ async def test_ssml_is_read_where_it_is_asked_for() -> None:
 # -- both ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("voice", "query", "error"),
+IMPOSSIBLE = pytest.mark.parametrize(
+    ("voice", "query", "error", "status"),
     [
-        ("nobody", "", "voice_not_found"),
-        ("fake", "&model_id=gpt", "model_not_found"),
-        ("fake", "&inactivity_timeout=soon", "invalid_input_message"),
+        ("nobody", "", "voice_not_found", 404),
+        ("fake", "&model_id=gpt", "model_not_found", 400),
+        ("fake", "&inactivity_timeout=soon", "invalid_input_message", 422),
     ],
 )
-@both
-async def test_what_cannot_be_spoken_is_told_over_the_socket(
-    path: str, voice: str, query: str, error: str
+
+
+@IMPOSSIBLE
+async def test_what_cannot_be_spoken_is_said_over_a_socket_of_one_context(
+    voice: str, query: str, error: str, status: int
 ) -> None:
-    async with running() as server, peer(server, path, query, voice) as client:
+    async with running() as server, peer(server, ONE, query, voice) as client:
         (found,), code, reason = await client.rest()
         assert (found["error"], code) == (error, 1008)
         assert reason
 
 
-async def test_an_unknown_format_is_told_over_the_socket() -> None:
+@IMPOSSIBLE
+async def test_what_cannot_be_spoken_fails_the_handshake_of_a_socket_of_many(
+    voice: str, query: str, error: str, status: int
+) -> None:
+    async with running() as server:
+        with pytest.raises(InvalidStatus) as refused:
+            async with peer(server, MANY, query, voice):
+                raise AssertionError
+        assert refused.value.response.status_code == status
+
+
+async def test_an_unknown_format_is_no_handshake() -> None:
     async with running() as server:
         url = f"ws://127.0.0.1:{server.port}/v1/text-to-speech/fake/{MANY}?output_format=midi"
-        async with connect(url, compression=None, proxy=None) as socket:
-            (found,), code, _ = await Peer(socket).rest()
-            assert (found["error"], code) == ("invalid_output_format", 1008)
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(url, compression=None, proxy=None):
+                raise AssertionError
+        assert refused.value.response.status_code == 422
 
 
 @both
