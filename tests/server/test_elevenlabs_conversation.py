@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.elevenlabs_conversation import (
     TRANSITIONS,
@@ -184,6 +186,59 @@ def test_in_auto_mode_a_sentence_is_spoken_without_waiting_for_what_follows(text
     actions = many(auto_mode=True).receive(message)
     assert (Settle("c") in actions) is settles
     assert Settle("c") not in many().receive(message)
+
+
+names = st.sampled_from(["c", "d", "e"])
+news = st.tuples(st.sampled_from(["flushed", "over"]), names, st.integers(0, 6))
+messages = st.builds(
+    ClientMessage,
+    text=st.sampled_from([None, "", " ", "hi. "]),
+    context_id=names,
+    flush=st.booleans(),
+    close_context=st.sampled_from([False, False, True]),
+    close_socket=st.sampled_from([False] * 9 + [True]),
+)
+
+
+@given(st.lists(st.one_of(messages, news), max_size=60))
+def test_whatever_is_said_only_a_live_context_is_spoken_to_and_every_close_is_answered(
+    said: list[ClientMessage | tuple[str, str, int]],
+) -> None:
+    conversation, live, finishing, closed = many(max_contexts=2), set[str](), set[str](), False
+    for event in said:
+        if isinstance(event, tuple):
+            kind, name, flush_id = event
+            if kind == "flushed":
+                conversation.flushed(name, flush_id)
+            else:
+                conversation.over(name)
+                live.discard(name)
+                finishing.discard(name)
+            continue
+        actions = conversation.receive(event)
+        assert not (closed and actions)
+        for action in actions:
+            match action:
+                case Begin(name):
+                    assert name not in live
+                    live.add(name)
+                case Stop(name):
+                    assert name in live
+                    live.remove(name)
+                    finishing.discard(name)
+                case Finish(name) | FinishFlush(name, _):
+                    assert name in live
+                    finishing.add(name)
+                case Speak(name, _) | SpeakNow(name, _):
+                    assert name in live - finishing
+                case SayOver(name) | Refuse(name, _):
+                    assert name not in live
+                case CloseWhenOver():
+                    assert live == finishing
+                    closed = True
+        assert len(live) <= 2
+        if event.close_context and not closed:
+            assert any(isinstance(action, (SayOver, Stop, Finish, FinishFlush)) for action in actions)
 
 
 # -- one context -----------------------------------------------------------------------------

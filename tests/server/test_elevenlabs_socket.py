@@ -321,12 +321,12 @@ async def test_what_is_being_spoken_is_no_silence(path: str) -> None:
     gate = Gate(at_call=8)
     async with (
         running(engine=FakeEngine(before_call=gate)) as server,
-        peer(server, path, "&inactivity_timeout=0.05") as client,
+        peer(server, path, "&inactivity_timeout=0.15") as client,
     ):
         await client.send(*(said("c") if path == MANY else [{"text": TEXT}, {"text": ""}]))
         final = asyncio.create_task(client.until_final("c" if path == MANY else None))
         assert await asyncio.to_thread(gate.reached.wait, 30)
-        await asyncio.wait([final], timeout=0.2)
+        await asyncio.wait([final], timeout=0.4)
         gate.opened.set()
         assert audio(await final, "c" if path == MANY else None) == await reference(server, TEXT)
 
