@@ -17,8 +17,8 @@ from aiohttp import web
 
 from server.backend import Backend
 from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
-from server.elevenlabs_routes import SPEECH_PATH as ELEVENLABS_PATH
-from server.elevenlabs_routes import add_elevenlabs
+from server.elevenlabs.routes import SPEECH_PATH as ELEVENLABS_PATH
+from server.elevenlabs.routes import add_elevenlabs
 from server.load_endpoint import LOAD_PATH, LoadEndpoint
 from server.loop_lag import LoopLagMeter
 from server.native import PATH, NativeEndpoint

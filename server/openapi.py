@@ -15,6 +15,9 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from server.cache_endpoint import CACHE_PATH, CLEAR_PATH
+from server.elevenlabs.messages import SpeechRequest as ElevenLabsRequest
+from server.elevenlabs.routes import PREFIX
+from server.elevenlabs.routes import SPEECH_PATH as ELEVENLABS_PATH
 from server.load_endpoint import LOAD_PATH
 from server.openai_endpoint import MODELS_PATH, SPEECH_PATH, SpeechRequest
 from server.openai_endpoint import VOICES_PATH as SPEECH_VOICES_PATH
@@ -37,6 +40,7 @@ def describe_http() -> Document:
     """Return the document."""
     schemas: dict[str, Any] = {}
     speech = _body(SpeechRequest, schemas)
+    elevenlabs = _body(ElevenLabsRequest, schemas, name="ElevenLabsRequest")
     tts = _body(TtsRequest, schemas, _JSON, *FORMS)
     paths = {
         TTS_PATH: {
@@ -59,6 +63,8 @@ def describe_http() -> Document:
         OPENAPI_PATH: {"get": _operation("This document", (_JSON,))},
         "/": {"get": _operation("What to try", ("text/plain",))},
     }
+    for prefix in ("", PREFIX):
+        paths.update(_elevenlabs_paths(prefix, elevenlabs))
     return {
         "openapi": "3.1.0",
         "info": {"title": "Zhiyin", "version": zhiyin_version()},
@@ -69,6 +75,45 @@ def describe_http() -> Document:
         },
         "security": [{}, {"token": []}],
     }
+
+
+def _elevenlabs_paths(prefix: str, body: Document) -> dict[str, Document]:
+    voice, output = _in_path("voice_id"), _in_query("output_format")
+    speech = f"{prefix}{ELEVENLABS_PATH}"
+    operations = {
+        speech: ("Speak a text (ElevenLabs)", _AUDIO),
+        f"{speech}/stream": ("Speak a text (ElevenLabs)", _AUDIO),
+        f"{speech}/with-timestamps": (
+            "Speak a text, with when each character is heard (ElevenLabs)",
+            (_JSON,),
+        ),
+        f"{speech}/stream/with-timestamps": ("The same, line by line (ElevenLabs)", (_JSON,)),
+    }
+    lists = {
+        f"{prefix}/v1/voices/{{voice_id}}": ("Tell about a voice (ElevenLabs)", [voice]),
+        f"{prefix}/v2/voices": ("Search voices (ElevenLabs)", [_in_query("search")]),
+        f"{prefix}/v1/user/subscription": ("Nothing is counted (ElevenLabs)", []),
+    }
+    if prefix:  # without it these paths are ours and OpenAI's, too
+        lists[f"{prefix}{VOICES_PATH}"] = ("List the voices (ElevenLabs)", [])
+        lists[f"{prefix}{MODELS_PATH}"] = ("List the models (ElevenLabs)", [])
+    spoken = {
+        path: {"post": _operation(summary, answers, body=body, parameters=[voice, output])}
+        for path, (summary, answers) in operations.items()
+    }
+    listed = {
+        path: {"get": _operation(summary, (_JSON,), parameters=parameters)}
+        for path, (summary, parameters) in lists.items()
+    }
+    return {**spoken, **listed}
+
+
+def _in_path(name: str) -> Document:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _in_query(name: str) -> Document:
+    return {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -99,11 +144,12 @@ def _operation(
     return operation
 
 
-def _body(model: type[BaseModel], schemas: dict[str, Any], *media: str) -> Document:
+def _body(model: type[BaseModel], schemas: dict[str, Any], *media: str, name: str = "") -> Document:
     schema = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
     schemas.update(schema.pop("$defs", {}))
-    schemas[model.__name__] = schema
-    reference = {"$ref": f"{_SCHEMAS}{model.__name__}"}
+    name = name or model.__name__
+    schemas[name] = schema
+    reference = {"$ref": f"{_SCHEMAS}{name}"}
     return {"required": True, "content": {kind: {"schema": reference} for kind in media or (_JSON,)}}
 
 

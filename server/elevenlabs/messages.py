@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from server.bodies import Body
-from server.elevenlabs_formats import DEFAULT_FORMAT
+from server.elevenlabs.formats import DEFAULT_FORMAT
 from streaming.manifest import SPEED_RANGE
 
 MAX_NAME_CHARS = 256

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.elevenlabs_conversation import (
+from server.elevenlabs.conversation import (
     TRANSITIONS,
     Action,
     Begin,
@@ -21,7 +21,7 @@ from server.elevenlabs_conversation import (
     State,
     Stop,
 )
-from server.elevenlabs_messages import DEFAULT_CONTEXT, ClientMessage, VoiceSettings
+from server.elevenlabs.messages import DEFAULT_CONTEXT, ClientMessage, VoiceSettings
 
 BEGIN = Begin("c", VoiceSettings())
 TEXT = ClientMessage(text="hi ", context_id="c")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
-from server.elevenlabs_messages import DEFAULT_CONTEXT, ClientMessage, VoiceSettings
+from server.elevenlabs.messages import DEFAULT_CONTEXT, ClientMessage, VoiceSettings
 from streaming.errors import OverloadedError, StreamError
 
 

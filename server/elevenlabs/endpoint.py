@@ -20,12 +20,12 @@ from aiohttp import hdrs, web
 from server.auth import check_credentials
 from server.backend import Backend
 from server.bodies import read_body
-from server.elevenlabs_access import credentials_of
-from server.elevenlabs_alignment import Aligner, Alignment, joined
-from server.elevenlabs_chunks import Chunk, chunks
-from server.elevenlabs_errors import EmptyTextError, refused
-from server.elevenlabs_formats import DEFAULT_FORMAT, encoding_of
-from server.elevenlabs_messages import SpeechRequest
+from server.elevenlabs.access import credentials_of
+from server.elevenlabs.alignment import Aligner, Alignment, joined
+from server.elevenlabs.chunks import Chunk, chunks
+from server.elevenlabs.errors import EmptyTextError, refused
+from server.elevenlabs.formats import DEFAULT_FORMAT, encoding_of
+from server.elevenlabs.messages import SpeechRequest
 from server.http_audio import audio_bytes, respond
 from server.rendering import Rendering
 from server.speaking import Wish, begin

@@ -11,10 +11,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.backend import Backend
-from server.elevenlabs_access import Handler, by_client
-from server.elevenlabs_endpoint import ElevenLabsEndpoint
-from server.elevenlabs_lists import ElevenLabsLists
-from server.elevenlabs_socket import ElevenLabsSockets
+from server.elevenlabs.access import Handler, by_client
+from server.elevenlabs.endpoint import ElevenLabsEndpoint
+from server.elevenlabs.lists import ElevenLabsLists
+from server.elevenlabs.socket import ElevenLabsSockets
 
 PREFIX = "/elevenlabs"
 SPEECH_PATH = "/v1/text-to-speech/{voice_id}"

@@ -15,8 +15,8 @@ from aiohttp import web
 from server.auth import check_credentials
 from server.backend import Backend
 from server.bodies import BadFieldError, shown
-from server.elevenlabs_access import credentials_of
-from server.elevenlabs_errors import refused
+from server.elevenlabs.access import credentials_of
+from server.elevenlabs.errors import refused
 from server.voice_names import SEPARATOR
 from streaming.errors import StreamError
 from streaming.manifest import VoiceManifest

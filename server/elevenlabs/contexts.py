@@ -14,8 +14,8 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from server.elevenlabs_context import Context, ContextSettings, final_map, named
-from server.elevenlabs_conversation import (
+from server.elevenlabs.context import Context, ContextSettings, final_map, named
+from server.elevenlabs.conversation import (
     Action,
     Begin,
     CloseWhenOver,
@@ -29,8 +29,8 @@ from server.elevenlabs_conversation import (
     SpeakNow,
     Stop,
 )
-from server.elevenlabs_errors import error_map
-from server.elevenlabs_messages import VoiceSettings
+from server.elevenlabs.errors import error_map
+from server.elevenlabs.messages import VoiceSettings
 from server.json_socket import JsonSocket
 from server.rendering import Rendering
 from streaming.errors import StreamError, SynthesisError

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.elevenlabs_alignment import Aligner, Alignment, joined
+from server.elevenlabs.alignment import Aligner, Alignment, joined
 from streaming.events import SegmentStarted, WordsTimed, WordTime
 from streaming.types import Segment
 

@@ -16,9 +16,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from server.elevenlabs_alignment import Aligner
-from server.elevenlabs_chunks import Chunk, chunks
-from server.elevenlabs_errors import error_map
+from server.elevenlabs.alignment import Aligner
+from server.elevenlabs.chunks import Chunk, chunks
+from server.elevenlabs.errors import error_map
 from server.json_socket import Map, put_map
 from server.lanes import Lane, OnWrite
 from server.rendering import Rendering

@@ -3,7 +3,7 @@
 Input   WebSocket requests as the SDK, pipecat and LiveKit make them
 Output  messages of the contexts; the end of the socket
 State   per socket the conversation, its contexts, when the client was last heard
-What a context says is `elevenlabs_context`; what follows from a message is `elevenlabs_conversation`.
+What a context says is `context`; what follows from a message is `conversation`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from server.auth import check_credentials
 from server.backend import Backend
 from server.bodies import validate
 from server.connection import CLOSE_NORMAL, SHORTEST_WAIT_S
-from server.elevenlabs_access import bare, credentials_of
-from server.elevenlabs_contexts import Contexts
-from server.elevenlabs_conversation import CloseWhenOver, Conversation, ManyContexts, OneContext
-from server.elevenlabs_errors import close_code, error_map, refused
-from server.elevenlabs_formats import encoding_of
-from server.elevenlabs_messages import MAX_INACTIVITY_S, ClientMessage, SocketQuery, VoiceSettings
+from server.elevenlabs.access import bare, credentials_of
+from server.elevenlabs.contexts import Contexts
+from server.elevenlabs.conversation import CloseWhenOver, Conversation, ManyContexts, OneContext
+from server.elevenlabs.errors import close_code, error_map, refused
+from server.elevenlabs.formats import encoding_of
+from server.elevenlabs.messages import MAX_INACTIVITY_S, ClientMessage, SocketQuery, VoiceSettings
 from server.http_audio import described
 from server.json_socket import JsonSocket, accepted
 from server.rendering import Rendering

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.elevenlabs_formats import encoding_of
+from server.elevenlabs.formats import encoding_of
 from streaming.audio.formats import Codec, Encoding
 from streaming.errors import UnsupportedFormatError
 

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
 
-from server.elevenlabs_alignment import Aligner, Alignment, joined
+from server.elevenlabs.alignment import Aligner, Alignment, joined
 from server.rendering import Rendered, Rendering, Sound
 from streaming.events import Finished, Flushed, SegmentStarted, WordsTimed
 
