@@ -195,7 +195,7 @@ def _packed(graphones: Sequence[Pair], levels: Sequence[_Level]) -> bytes:
     }
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    return lzma.compress(buffer.getvalue(), preset=9)
+    return lzma.compress(buffer.getvalue(), preset=6 | lzma.PRESET_EXTREME)
 
 
 def _steps(probability: Floats, lowest: int, highest: int) -> Floats:

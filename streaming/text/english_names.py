@@ -3,7 +3,8 @@
 Input   nothing
 Output  NAMES: lower-case word -> ARPAbet in syllables
 State   none
-A name belongs here only if it comes out wrong without: `zhiyin text NAME` tells.
+
+A name belongs here only if it comes out wrong without, in small letters or in capitals: `zhiyin text` tells.
 """
 
 from __future__ import annotations
@@ -13,15 +14,11 @@ NAMES = {
     for word, _, arpabet in (
         line.strip().partition(" ")
         for line in """
-    a             EY1
     ai            EY1 . AY1
     am            AE1 M
     app           AE1 P
     etc           EH0 T . S EH1 . T ER0 . AH0
     id            AY1 . D IY1
-    km            K EY1 . EH1 M
-    pm            P IY1 . EH1 M
-    ui            Y UW1 . AY1
     vs            V ER1 . S AH0 S
 
     alipay        AA1 . L IY0 . P EY2
@@ -47,7 +44,6 @@ NAMES = {
     kimi          K IY1 . M IY0
     kubectl       K Y UW1 B . K AH0 N . T R OW2 L
     kubernetes    K UW2 . B ER0 . N EH1 . T IY0 Z
-    linux         L IH1 . N AH0 K S
     localhost     L OW1 . K AH0 L . HH OW2 S T
     mbappe        EH0 M . B AA1 . P EY2
     meituan       M EY1 . T W AA2 N
@@ -69,7 +65,6 @@ NAMES = {
     postgresql    P OW1 S T . G R EH2 S . K Y UW1 . EH1 L
     pydantic      P AY0 . D AE1 N . T IH0 K
     pytorch       P AY1 . T AO2 R CH
-    qq            K Y UW1 . K Y UW1
     rabbitmq      R AE1 . B IH0 T . EH1 M . K Y UW1
     semaglutide   S EH2 . M AH0 . G L UW1 . T AY2 D
     shein         SH IY1 . IH0 N

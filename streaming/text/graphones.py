@@ -72,11 +72,11 @@ class GraphoneModel:
         """Read what `training.graphone_counts` wrote."""
         with np.load(io.BytesIO(lzma.decompress(packed)), allow_pickle=False) as arrays:
             pairs = [line.partition(" ") for line in arrays["graphones"].tobytes().decode().split("\n")]
-            n_children = arrays["n_children"].astype(np.int64)
-            ends = 1 + np.cumsum(n_children)
+            n_children = arrays["n_children"].astype(np.int32)
+            ends = 1 + np.cumsum(n_children, dtype=np.int32)
             starts = ends - n_children
-            parent = np.repeat(np.arange(len(n_children)), n_children)
-            graphone = _undone_differences(arrays["graphone_steps"].astype(np.int64), starts, parent)
+            parent = np.repeat(np.arange(len(n_children), dtype=np.int32), n_children)
+            graphone = _undone_differences(arrays["graphone_steps"].astype(np.int32), starts, parent)
             shorter = _shorter(parent, graphone, arrays["level_sizes"], len(pairs))
             letters = tuple(pair[0] for pair in pairs)
             return cls(
@@ -87,8 +87,8 @@ class GraphoneModel:
                 graphone=array("H", graphone.astype(np.uint16).tobytes()),
                 cost=array("B", arrays["cost"].tobytes()),
                 backoff=array("b", arrays["backoff"].tobytes()),
-                first_child=array("i", np.append(starts, ends[-1]).astype(np.int32).tobytes()),
-                shorter=array("i", shorter.astype(np.int32).tobytes()),
+                first_child=array("i", np.append(starts, ends[-1]).tobytes()),
+                shorter=array("i", shorter.tobytes()),
                 context=array("i", _contexts(shorter, n_children, arrays["level_sizes"]).tobytes()),
             )
 
@@ -182,36 +182,37 @@ def _ranges(letters: tuple[str, ...]) -> dict[str, tuple[int, int]]:
 
 
 def _undone_differences(
-    steps: NDArray[np.int64], starts: NDArray[np.int64], parent: NDArray[np.int64]
-) -> NDArray[np.int64]:
+    steps: NDArray[np.int32], starts: NDArray[np.int32], parent: NDArray[np.int32]
+) -> NDArray[np.int32]:
     """Return the graphone of each node from its distance to the sibling before it; the root has none."""
-    sums = np.concatenate([[0], np.cumsum(steps)])
-    graphone = np.zeros(len(steps) + 1, np.int64)
+    sums = np.concatenate([np.zeros(1, np.int32), np.cumsum(steps, dtype=np.int32)])
+    graphone = np.zeros(len(steps) + 1, np.int32)
     graphone[1:] = sums[1:] - sums[starts[parent] - 1]
     return graphone
 
 
 def _shorter(
-    parent: NDArray[np.int64], graphone: NDArray[np.int64], level_sizes: NDArray[np.int64], n_graphones: int
-) -> NDArray[np.int64]:
+    parent: NDArray[np.int32], graphone: NDArray[np.int32], level_sizes: NDArray[np.int64], n_graphones: int
+) -> NDArray[np.int32]:
     """Return for each node the one without its first graphone: a child of the parent's shorter one."""
-    shorter = np.zeros(len(graphone), np.int64)
-    keys = np.concatenate([[-1], parent * n_graphones + graphone[1:]])  # ascending, as the nodes are
+    shorter = np.zeros(len(graphone), np.int32)
+    keys = np.full(len(graphone), -1, np.int64)  # ascending, as the nodes are
+    keys[1:] = parent * np.int64(n_graphones) + graphone[1:]
     begin, end = 1, 1 + int(level_sizes[0])
     for size in level_sizes[1:]:
         begin, end = end, end + int(size)
-        wanted = shorter[parent[begin - 1 : end - 1]] * n_graphones + graphone[begin:end]
+        wanted = shorter[parent[begin - 1 : end - 1]] * np.int64(n_graphones) + graphone[begin:end]
         shorter[begin:end] = np.searchsorted(keys, wanted)
     return shorter
 
 
 def _contexts(
-    shorter: NDArray[np.int64], n_children: NDArray[np.int64], level_sizes: NDArray[np.int64]
+    shorter: NDArray[np.int32], n_children: NDArray[np.int32], level_sizes: NDArray[np.int64]
 ) -> NDArray[np.int32]:
-    context = np.where(n_children > 0, np.arange(len(n_children)), -1)
+    context = np.where(n_children > 0, np.arange(len(n_children), dtype=np.int32), np.int32(-1))
     begin, end = 0, 1
     for size in level_sizes:
         begin, end = end, end + int(size)
         own = context[begin:end]
         context[begin:end] = np.where(own < 0, context[shorter[begin:end]], own)
-    return context.astype(np.int32)
+    return context

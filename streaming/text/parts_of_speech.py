@@ -24,7 +24,7 @@ _LISTED = {
     for kind, words in (
         line.split(maxsplit=1)
         for line in """
-    r 我 你 您 他 她 它 咱 我们 你们 您们 他们 她们 它们 咱们 自己 大家 人家 谁 I you he she it we they
+    r 我 你 您 他 她 它 咱 我们 你们 您们 他们 她们 它们 咱们 自己 大家 人家 谁 i you he she it we they
     h 这 那 哪 每 各 该 某 本 此 另 这个 那个 哪个 每个 这些 那些 这种 那种 这家 这次 这位 那位 这几 几
     h the a an this that
     s 也 都 就 才 再 还 又 却 更 最 很 太 不 没 别 刚 先 正 曾 已 将 要 能 会 可 应 该 想 并 均 仅 未 非 所 无
@@ -53,7 +53,7 @@ _OF_TAG = {
 }  # fmt: skip
 _TAGGED = re.compile(rf"^(\S{{1,4}}) \d+ ({'|'.join(_OF_TAG)})$", re.MULTILINE)
 _SHORT_OF = {"v": "w", "g": "w", "d": "s", "c": "s"}  # kinds that words of one character have another of
-_DATE = re.compile("[前第]?[零〇一二两三四五六七八九十]+(?:月|日|号|点|季度)")
+_DATE = re.compile("[前第]?[零〇一二两三四五六七八九十]+(?:月|日|号|点|分|季度)")
 _NUMBER = re.compile("[第前数几]?[零〇一二两三四五六七八九十百千万亿半点之分]+.?")
 
 
