@@ -21,6 +21,7 @@ from pypinyin.phrases_dict import phrases_dict
 from wetext import Normalizer as WeTextNormalizer
 
 from streaming.errors import UnspeakableTextError
+from streaming.text.parts_of_speech import kind_of, read_table
 from streaming.text.phrases import PHRASES
 from streaming.text.polyphones import readings_in_context
 from streaming.text.sandhi import Reading, Word
@@ -87,17 +88,23 @@ class MandarinReader:
         self._cutter = jieba.Tokenizer()
         self._simplifier = WeTextNormalizer(lang="zh", operator="tn", traditional_to_simple=True)
         self._traditional: frozenset[str] = frozenset()
+        self._kinds: Mapping[str, str] = {}
 
     def warm_up(self) -> None:
-        """Read the word dictionary (0.7 s, 70 MB; once per process)."""
+        """Read the word dictionary (0.8 s, 80 MB; once per process)."""
         if self._cutter.initialized:
             return
         self._traditional = self._traditional_characters()
+        self._kinds = _loaded_kinds()
         self._cutter = _loaded_cutter()
 
     def is_word(self, hanzi: str) -> bool:
         """Tell whether the dictionary has this word."""
         return bool(self._cutter.FREQ.get(hanzi))
+
+    def kind(self, hanzi: str) -> str:
+        """Return what kind of word it is, see parts_of_speech."""
+        return kind_of(hanzi, self._kinds)
 
     def read(self, run: str, whole: Sequence[slice] = ()) -> list[LexicalWord]:
         """Return the words of a run of Hanzi; traditional characters are looked up in simplified ones.
@@ -179,6 +186,12 @@ def _loaded_cutter() -> jieba.Tokenizer:
                 cutter.FREQ.setdefault(phrase[:end], 0)  # how jieba knows that a longer word may follow
     cutter.initialized = True
     return cutter
+
+
+@cache
+def _loaded_kinds() -> Mapping[str, str]:
+    with jieba.dt.get_dict_file() as dictionary:
+        return read_table(dictionary.read().decode())
 
 
 def _in_context(word: str, start: int, in_context: Mapping[int, str]) -> Word:
