@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from clients.demo.voices import DemoError, fetch_voices
 from clients.python.client import DEFAULT_URL
 
+MAX_PORT = 65535
 DEFAULT_PORT = 7860  # where Gradio's users look
 # Gradio asks itself whether it is up, by HTTP: not through a proxy.
 HERE = "127.0.0.1,localhost"
@@ -64,11 +65,13 @@ def _free_port(host: str, port: int) -> int:
     Raises:
         DemoError: It cannot be listened on.
     """
+    if not 0 <= port <= MAX_PORT:
+        raise DemoError(f"found port {port}; allowed is 0 to {MAX_PORT}")
     try:
         with socket.create_server((host, port)) as taken:
             return int(taken.getsockname()[1])
-    except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+    except OSError as error:
+        reason = error.strerror or error
         raise DemoError(f"cannot listen on {host}:{port}: {reason}; --port 0 takes a free one") from error
 
 
