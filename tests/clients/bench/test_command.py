@@ -15,6 +15,7 @@ from aiohttp import web
 from clients.bench import command
 from clients.bench.arguments import parse
 from clients.bench.progress import Progress
+from clients.bench.record import Record
 from clients.bench.runner import Runner
 from clients.bench.tally import Tally
 from clients.bench.texts import load_texts
@@ -300,9 +301,14 @@ class StopsAfterTheFirst(Progress):
     stop: asyncio.Event
 
     async def show(self, label: str, tally: Tally) -> None:
-        while not tally.outcomes["ok"]:
-            await asyncio.sleep(0)
-        self.stop.set()
+        end = tally.end
+
+        def noted(record: Record) -> None:
+            end(record)
+            if record.outcome == "ok":
+                self.stop.set()
+
+        tally.end = noted  # type: ignore[method-assign]
 
 
 async def test_a_run_that_is_stopped_reports_what_it_has(tmp_path: Path) -> None:
