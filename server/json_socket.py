@@ -56,6 +56,11 @@ class JsonSocket:
         self._outbox = Outbox(self._send, stall_s=limits.slow_reader_s, on_stuck=self._end_slow_reader)
         self._close = (CLOSE_NORMAL, "")
 
+    @property
+    def response(self) -> web.WebSocketResponse:
+        """What the request's handler returns."""
+        return self._socket
+
     def lane(self) -> Lane:
         """Return a new lane; frames of a lane that is closed do not leave any more."""
         return self._outbox.lane()
@@ -108,7 +113,7 @@ class JsonSocket:
             async with asyncio.timeout(drain_s):
                 await self.quiet.wait()
         self._close = (CLOSE_GOING_AWAY, "the server is shutting down")
-        await self._socket.close(code=CLOSE_GOING_AWAY, message=b"the server is shutting down")
+        await self.finish()
 
     async def _send(self, frame: Frame) -> None:
         await self._socket.send_frame(frame.payload, WSMsgType.TEXT if frame.is_text else WSMsgType.BINARY)
