@@ -117,6 +117,8 @@ async def _listen_to_wyoming(server: WyomingServer, config: ServerConfig) -> Non
     port = config.wyoming.port
     if port is None:
         return
+    if config.auth.tokens:
+        logger.warning("wyoming.port: this protocol has no tokens; whoever reaches the port may speak")
     try:
         await server.listen(config.host, port)
     except OSError as error:

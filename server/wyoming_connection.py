@@ -6,7 +6,7 @@ State   the texts that wait, the one that is still being written
 It does not know how connections come about (`wyoming`).
 
 Somebody always reads, because the end of what the client sends means that nobody listens any more. A text
-that is written in pieces is accompanied by the whole of it, for servers that take no pieces: that is not spoken.
+that is written in pieces comes once more as a whole, for servers that take no pieces: that one is not spoken.
 """
 
 from __future__ import annotations
