@@ -16,7 +16,7 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-training train-voice serve test test-training test-image interop format bench-ttfc bench-cache bench-load bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
+.PHONY: help install install-training train-voice serve test test-training test-image interop format bench-ttfc bench-cache bench-load bench-protocols bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
@@ -79,6 +79,9 @@ bench-cache: $(VENV)/.stamp-dev  ## Time to first chunk of sentences that were s
 
 bench-load: $(VENV)/.stamp-dev  ## Capacity in streams, and what the scheduler is worth (half an hour)
 	$(BIN)/python -m benchmarks.load $(ARGS)
+
+bench-protocols: $(VENV)/.stamp-dev  ## Time to first chunk of every protocol and format, against native PCM
+	$(BIN)/python -m benchmarks.protocols $(ARGS)
 
 bench-killed: $(VENV)/.stamp-dev  ## How soon killed clients are forgotten
 	$(BIN)/python -m benchmarks.killed_clients $(ARGS)

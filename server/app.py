@@ -30,9 +30,11 @@ from server.tts_endpoint import TTS_PATH, TtsEndpoint
 from server.version import zhiyin_version
 from server.voices_endpoint import RELOAD_PATH, VOICES_PATH, VoicesEndpoint
 from server.warm_up import keep_warm
+from server.wyoming.server import WyomingServer
 
 NATIVE = web.AppKey("native", NativeEndpoint)
 BACKEND = web.AppKey("backend", Backend)
+WYOMING = web.AppKey("wyoming", WyomingServer)
 
 _WELCOME = """\
 Zhiyin {version}: streaming text-to-speech.
@@ -66,6 +68,7 @@ def build_app(backend: Backend) -> web.Application:
     lag = LoopLagMeter()
     app[BACKEND] = backend
     app[NATIVE] = native
+    app[WYOMING] = WyomingServer(backend)
     app.router.add_get("/", welcome)
     app.router.add_get(OPENAPI_PATH, openapi)
     app.router.add_get("/healthz", healthz)
@@ -145,6 +148,7 @@ async def _while_running(
 async def _cut_connections(app: web.Application) -> None:
     """End what is left: `serving.shut_down` drains before, while clients can still be heard."""
     await app[NATIVE].close(0)
+    await app[WYOMING].close()
 
 
 async def _close_backend(app: web.Application) -> None:

@@ -114,7 +114,7 @@ HOMES: dict[str, set[str]] = {
     "pypinyin": {"streaming.text", "training"},
     "wetext": {"streaming.text"},
     "soxr": {"training"},
-    "aiohttp": {"server", "clients.bench.adapters.openai", "clients.demo.voices"}
+    "aiohttp": {"server", "clients.bench.adapters.http_pcm", "clients.demo.voices"}
     | {"clients.examples.chat", "clients.examples.fake_llm", "benchmarks.fuzz_protocols"},
     "gradio": {"clients.demo.page"},
     "uvloop": {"server", "clients.bench.command"},
