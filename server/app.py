@@ -17,6 +17,8 @@ from aiohttp import web
 
 from server.backend import Backend
 from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
+from server.dashscope import dashscope_routes
+from server.dashscope_socket import INFERENCE_PATH
 from server.load_endpoint import LOAD_PATH, LoadEndpoint
 from server.loop_lag import LoopLagMeter
 from server.native import PATH, NativeEndpoint
@@ -40,6 +42,7 @@ Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://
 
 GET {path}    WebSocket; the protocol is in docs/protocol.md
 GET, POST {tts}    speech for curl and <audio> tags: text, voice, format, ...
+GET {dashscope}    DashScope's, a WebSocket
 POST {speech}    OpenAI's; docs/protocols.md has all protocols
 GET {voices}    voices, speakers, emotions
 POST {reload}    look for new voices
@@ -77,6 +80,7 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_post(SPEECH_PATH, openai.speech)
     app.router.add_get(MODELS_PATH, openai.models)
     app.router.add_get(SPEECH_VOICES_PATH, openai.voices)
+    app.router.add_routes(dashscope_routes(backend))
     app.cleanup_ctx.append(partial(_while_running, "loop lag", lag.run))
     app.cleanup_ctx.append(partial(_while_running, "warm-up", partial(keep_warm, backend)))
     app.on_shutdown.append(_cut_connections)
@@ -92,6 +96,7 @@ async def welcome(request: web.Request) -> web.Response:
         path=PATH,
         tts=TTS_PATH,
         speech=SPEECH_PATH,
+        dashscope=INFERENCE_PATH,
         voices=VOICES_PATH,
         reload=RELOAD_PATH,
         text=TEXT_PATH,
