@@ -1,4 +1,4 @@
-"""Drive the dashscope SDK's WebSocket classes: Sambert, CosyVoice, the pool, and 2.x's client where there is one."""
+"""Drive the dashscope SDK's WebSocket classes: Sambert, CosyVoice, the pool, 2.x's client if there is one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import dashscope
 from dashscope.audio.tts import SpeechSynthesizer as Sambert
 from dashscope.audio.tts_v2 import AudioFormat, ResultCallback, SpeechSynthesizer, SpeechSynthesizerObjectPool
+from dashscope.common.error import DashScopeException
 
 VOICE = {"model": "cosyvoice-v2", "voice": "longxiaochun"}
 PCM = AudioFormat.PCM_24000HZ_MONO_16BIT
@@ -109,7 +110,8 @@ def cosyvoice(report: dict[str, Any], text: str) -> None:
     )
     for start in range(0, len(text), 3):
         streaming.streaming_call(text[start : start + 3])
-    streaming.streaming_flush() if hasattr(streaming, "streaming_flush") else None
+    if hasattr(streaming, "streaming_flush"):
+        streaming.streaming_flush()
     streaming.streaming_call(text)
     streaming.streaming_complete(WAIT_MS)
     report["streaming"] = encoded(bytes(collector.audio))
@@ -127,7 +129,7 @@ def failure(names: dict[str, str]) -> list[str]:
     try:
         synthesizer.call("Hello.", WAIT_MS)
         collector.done.wait(WAIT_S)
-    except Exception as error:
+    except DashScopeException as error:
         return [type(error).__name__, str(error), *collector.errors]
     return ["", "", *collector.errors]
 
