@@ -138,8 +138,8 @@ class SpokenTask:
 
     def _give(self, text: str) -> None:
         if text:
-            self._meter.note(text)
             self._rendering.utterance.append(text)
+            self._meter.note(text)
 
     def _start(self, group: asyncio.TaskGroup) -> None:
         if self._speaking is None:
