@@ -27,7 +27,7 @@ class Header(Body):
 
     action: str
     task_id: Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS)]
-    streaming: str = "duplex"
+    streaming: str = ""
 
 
 class Payload(Body):
@@ -48,12 +48,13 @@ class Input(Body):
 
 @dataclass(frozen=True, slots=True)
 class RunTask:
-    """Begin a task. With `text` it is all there is (Sambert), without it follows (CosyVoice)."""
+    """Begin a task: of Sambert, with all of its text; or duplex, of CosyVoice, to which text may follow."""
 
     task_id: str
     model: str = ""
     parameters: Parameters = field(default_factory=Parameters)
-    text: str | None = None
+    text: str = ""
+    is_duplex: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,11 @@ def parse_task_message(fields: Mapping[str, Any]) -> TaskMessage:
 
 def _run(header: Header, payload: Payload, said: Input) -> RunTask:
     parameters = validate(payload.parameters, Parameters)
-    if said.text is None and header.streaming == "out":
-        raise BadRequestError("text: missing; streaming 'out' wants all of it in run-task")
-    return RunTask(header.task_id, payload.model, parameters, said.text)
+    is_duplex = header.streaming == "duplex" or (not header.streaming and said.text is None)
+    text = said.text or ""
+    if not (is_duplex or text.strip()):
+        raise BadRequestError("text: found none; streaming 'out' wants all of it in run-task")
+    return RunTask(header.task_id, payload.model, parameters, text, is_duplex)
 
 
 def claimed_id(fields: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from server.http_audio import described
 from server.json_socket import JsonSocket, put_bytes, put_map
 from server.rendering import Rendered
 from server.speaking import Wish, begin
-from streaming.errors import BadRequestError, OverloadedError, RequestError, StreamError, SynthesisError
+from streaming.errors import OverloadedError, RequestError, StreamError, SynthesisError
 from streaming.text.replacements import Replacer
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,6 @@ class SpokenTask:
             raise OverloadedError("the server is shutting down", backend.config.limits.retry_after_ms)
         self.id = run.task_id
         self._run = run
-        self._is_duplex = run.text is None
         self._backend = backend
         self._socket = socket
         self._on_over = on_over
@@ -61,7 +60,7 @@ class SpokenTask:
         self._has_text = False
         self._first_is_out = False
         self._speaking: asyncio.Task[None] | None = None
-        self._prepare(wish_of(run.parameters, run.model, key, COSYVOICE if self._is_duplex else SAMBERT))
+        self._prepare(wish_of(run.parameters, run.model, key, COSYVOICE if run.is_duplex else SAMBERT))
 
     def append(self, text: str, group: asyncio.TaskGroup) -> None:
         """Speak more text, in a task of `group`.
@@ -118,9 +117,9 @@ class SpokenTask:
         self._rendering = rendering = begin(self._backend, wish)
         asked = self._run.parameters
         words = asked.word_timestamp_enabled
-        self._meter = meter = Meter(hanzi_weight=2 if self._is_duplex else 1, ssml=wish.ssml)
+        self._meter = meter = Meter(hanzi_weight=2 if self._run.is_duplex else 1, ssml=wish.ssml)
         self._script: Script
-        if self._is_duplex:
+        if self._run.is_duplex:
             sound_is_whole = wish.encoding.codec.is_plain and not wish.ssml
             self._script = CosyVoiceScript(meter, rendering.ms, words=words, sound_is_whole=sound_is_whole)
         else:
@@ -130,8 +129,6 @@ class SpokenTask:
     def _check_first(self, text: str) -> None:
         """Find out what the first text is: only now it is known whether it is SSML."""
         self._has_text = True
-        if not self._is_duplex and not text.strip():
-            raise BadRequestError("text: found none; allowed: at least one character")
         if self._speaking is None and is_ssml(self._run.parameters, text):
             self._rendering.utterance.cancel()
             self._prepare(replace(self._wish, ssml=True))

@@ -144,9 +144,11 @@ class Tasks:
         self._ended.append(self.task_id)
         self.task_id = message.task_id
         actions.append(Start(message))
-        if message.text is not None:
+        if message.text:
+            actions.append(Speak(message.text))
+        if not message.is_duplex:
             self._move("finish")
-            actions += Speak(message.text), Finish()
+            actions.append(Finish())
         return actions
 
     def _continue(self, message: ContinueTask | FinishTask) -> list[Action]:

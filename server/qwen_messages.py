@@ -22,6 +22,7 @@ from streaming.errors import BadRequestError
 from streaming.types import Style
 
 DEFAULTS = Defaults(Codec.PCM_S16LE, 24000)
+SERVER_COMMIT_MS = 500  # then text is spoken though its sentence has no end: language models pause less
 Mode = Literal["server_commit", "commit"]
 
 
@@ -117,8 +118,8 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     return validate({**settings.model_dump(), **present}, Settings)
 
 
-def realtime_wish(settings: Settings, model: str, key: str) -> Wish:
-    """Return the wish that a session's settings mean.
+def realtime_wish(settings: Settings, model: str, key: str, max_delay_ms: int = 0) -> Wish:
+    """Return the wish that a session's settings mean; `max_delay_ms` is the server's own, 0 if it has none.
 
     Raises:
         UnsupportedFormatError: No such format, rate or bit rate.
@@ -129,5 +130,6 @@ def realtime_wish(settings: Settings, model: str, key: str) -> Wish:
         model=model,
         instruction=settings.instructions,
         style=Style(speed=settings.speech_rate, pitch=settings.pitch_rate, volume=settings.volume),
+        max_delay_ms=max_delay_ms or (SERVER_COMMIT_MS if settings.mode == "server_commit" else 0),
         key=key,
     )

@@ -35,6 +35,7 @@ from server.qwen_session import (
     TellCleared,
     TellCommitted,
 )
+from server.rendering import Rendering
 from server.speaking import begin
 from streaming.errors import (
     BadRequestError,
@@ -178,14 +179,18 @@ class RealtimeConnection:
         """
         if not self._model:
             raise BadRequestError("model: missing in the query")
-        begin(self._backend, realtime_wish(settings, self._model, self._key)).utterance.cancel()
+        self._rendering(settings).utterance.cancel()
+
+    def _rendering(self, settings: Settings) -> Rendering:
+        max_delay_ms = self._backend.config.text.max_delay_ms
+        return begin(self._backend, realtime_wish(settings, self._model, self._key, max_delay_ms))
 
     def _begin(self) -> None:
         try:
             if len(self._responses) >= (allowed := self._limits.contexts_per_connection):
                 text = f"{allowed} responses wait to be spoken, which is the limit"
                 raise OverloadedError(text, self._limits.retry_after_ms)
-            rendering = begin(self._backend, realtime_wish(self._settings, self._model, self._key))
+            rendering = self._rendering(self._settings)
         except RequestError:
             self._session.lost()
             raise

@@ -46,7 +46,7 @@ def wav_samples(encoded: str) -> Samples:
 
 
 def test_sambert_and_cosyvoice_give_the_native_samples(sockets: Report, native: Samples) -> None:
-    for way in ("sambert", "timed", "call", "client"):
+    for way in ("sambert", "timed", "call", "client", "client_shared"):
         if way in sockets:
             np.testing.assert_array_equal(samples(sockets[way]), native)
 
@@ -105,6 +105,7 @@ def test_streamed_text_with_a_flush(sockets: Report, native: Samples) -> None:
 def test_a_cancel_returns_at_once(sockets: Report, native: Samples) -> None:
     assert sockets["cancel_s"] < 1
     assert sockets["cancelled"] < 100 * 2 * len(native)
+    assert sockets.get("client_cancelled", 0) < 100 * 2 * len(native)
 
 
 def test_pooled_sockets_hold_nothing_of_the_task_before(sockets: Report, native: Samples) -> None:

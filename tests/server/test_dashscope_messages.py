@@ -28,9 +28,9 @@ def message(header: dict[str, Any] | None = None, **payload: Any) -> dict[str, A
         (message({"action": "run-task"}, model="m", input={}), RunTask("a", "m")),
         (
             message(
-                {"action": "run-task", "streaming": "out"}, model="m", parameters=None, input={"text": ""}
+                {"action": "run-task", "streaming": "out"}, model="m", parameters=None, input={"text": "hi"}
             ),
-            RunTask("a", "m", text=""),
+            RunTask("a", "m", text="hi", is_duplex=False),
         ),
         (
             message(
@@ -40,6 +40,12 @@ def message(header: dict[str, Any] | None = None, **payload: Any) -> dict[str, A
             ),
             RunTask("a", parameters=Parameters(rate=2.0)),
         ),
+        (message({"action": "run-task"}, input={"text": "hi"}), RunTask("a", text="hi")),
+        (
+            message({"action": "run-task", "streaming": None}, input={"text": "hi"}),
+            RunTask("a", text="hi", is_duplex=False),
+        ),
+        (message({"action": "run-task", "streaming": None}, input={}), RunTask("a")),
         (message(input={"text": "hi", "x": 1}), ContinueTask("a", "hi")),
         (message(input={"flush": True}), ContinueTask("a", flush=True)),
         (message(input={"text": None, "flush": None}), ContinueTask("a")),
@@ -66,6 +72,7 @@ def test_messages_are_understood(fields: dict[str, Any], expected: TaskMessage) 
         (message(input="text"), "input"),
         (message(input={"text": 7}), "text"),
         (message({"action": "run-task", "streaming": "out"}, input={}), "text"),
+        (message({"action": "run-task", "streaming": "out"}, input={"text": " "}), "text"),
         (message({"action": "run-task"}, parameters={"volume": 101}, input={}), "volume"),
         (message({"action": "run-task"}, parameters={"rate": "fast"}, input={}), "rate"),
         (message({"action": "run-task"}, parameters=[], input={}), "parameters"),

@@ -87,9 +87,16 @@ def test_every_message_in_every_state(state: State, name: str) -> None:
 
 def test_a_whole_text_needs_no_other_message() -> None:
     tasks = Tasks()
-    run = RunTask("a", text="hi")
+    run = RunTask("a", text="hi", is_duplex=False)
     assert tasks.receive(run) == [Start(run), Speak("hi"), Finish()]
     assert tasks.state is State.DRAINING
+
+
+def test_a_duplex_task_may_begin_with_text() -> None:
+    tasks = Tasks()
+    run = RunTask("a", text="hi")
+    assert tasks.receive(run) == [Start(run), Speak("hi")]
+    assert tasks.receive(ContinueTask("a", "more")) == [Speak("more")]
 
 
 def test_late_messages_of_a_dropped_task_do_not_touch_the_new_one() -> None:

@@ -112,6 +112,15 @@ async def test_a_commit_ends_a_response_and_text_begins_the_next() -> None:
             assert audio_of(events) == await native(server, text)
 
 
+async def test_with_server_commit_text_without_an_end_is_spoken_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.qwen_messages.SERVER_COMMIT_MS", 20)
+    async with running() as server, realtime(server) as client:
+        await client.text("你好")
+        await client.until("response.audio.delta")
+
+
 async def test_with_commit_only_a_commit_speaks() -> None:
     async with running() as server, realtime(server) as client:
         await client.until("session.created")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from server.qwen_messages import (
+    SERVER_COMMIT_MS,
     TYPES,
     AppendText,
     CancelResponse,
@@ -134,5 +135,8 @@ def test_settings_become_a_wish() -> None:
     assert wish.encoding == Encoding(Codec.OPUS, 24000, 32)
     assert wish.style == Style(pitch=0.5)
     assert (wish.model, wish.key, wish.instruction) == ("m", "key", "sadly")
+    assert wish.max_delay_ms == SERVER_COMMIT_MS
+    assert realtime_wish(changed(Settings(), {"mode": "commit"}), "m", "").max_delay_ms == 0
+    assert realtime_wish(Settings(), "m", "", 70).max_delay_ms == 70
     with pytest.raises(UnsupportedFormatError):
         realtime_wish(changed(Settings(), {"response_format": "midi"}), "m", "")

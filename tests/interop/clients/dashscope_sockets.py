@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import dashscope
@@ -54,12 +55,7 @@ def main(port: int, text: str) -> None:
     cancel(report, text)
     pool(report, text)
     if hasattr(dashscope, "Client"):
-        client = dashscope.Client(api_key="test-key")
-        report["client"] = encoded(
-            client.audio.tts.synthesize(
-                text, **VOICE, format="pcm", sample_rate=24000, ws_url=dashscope.base_websocket_api_url
-            )
-        )
+        second_client(report, text, dashscope.base_websocket_api_url)
     print(json.dumps(report))
 
 
@@ -129,7 +125,7 @@ def failure(names: dict[str, str]) -> list[str]:
     try:
         synthesizer.call("Hello.", WAIT_MS)
         collector.done.wait(WAIT_S)
-    except DashScopeException as error:
+    except (DashScopeException, ConnectionError) as error:  # 1.x: the socket may be closed by then
         return [type(error).__name__, str(error), *collector.errors]
     return ["", "", *collector.errors]
 
@@ -162,6 +158,24 @@ def pool(report: dict[str, Any], text: str) -> None:
         synthesizers.return_synthesizer(synthesizer)
     report["pooled"] = reused
     synthesizers.shutdown()
+
+
+def second_client(report: dict[str, Any], text: str, url: str) -> None:
+    client = dashscope.Client(api_key="test-key")
+    tts, pcm = client.audio.tts, {**VOICE, "format": "pcm", "sample_rate": 24000}
+    report["client"] = encoded(tts.synthesize(text, **pcm, ws_url=url))
+    with closing(client.ws_connection(url=url)) as connection:
+        with tts.connect(**pcm, connection=connection) as session:
+            session.send_text(text * 100)
+            chunks = session.audio_chunks()
+            next(chunks)
+            session.cancel()
+            report["client_cancelled"] = sum(map(len, chunks))
+        with tts.connect(**pcm, connection=connection) as session:
+            session.send_text(text)
+            session.stop()
+            report["client_shared"] = encoded(b"".join(session.audio_chunks()))
+            report["client_usage"] = session.usage
 
 
 def encoded(audio: bytes) -> str:
