@@ -77,7 +77,8 @@ class SpokenTask:
         """Speak what there is, finished or not."""
         self._start(group)
         self._give(self._replacer.flush())
-        self._rendering.utterance.flush(FLUSH_ID)
+        if not self._has_failed:
+            self._rendering.utterance.flush(FLUSH_ID)
 
     def end(self, group: asyncio.TaskGroup) -> None:
         """Speak the rest, then finish.
@@ -87,7 +88,8 @@ class SpokenTask:
         """
         self._start(group)
         self._give(self._replacer.flush())
-        self._rendering.utterance.end()
+        if not self._has_failed:
+            self._rendering.utterance.end()
 
     def drop(self) -> None:
         """Stop now: no frame of it leaves any more, but the one that is being written. Idempotent."""
@@ -133,8 +135,13 @@ class SpokenTask:
             self._rendering.utterance.cancel()
             self._prepare(replace(self._wish, ssml=True))
 
+    @property
+    def _has_failed(self) -> bool:
+        """Whether `task-failed` is on its way: what still comes does not matter any more."""
+        return self._rendering.utterance.cancelled
+
     def _give(self, text: str) -> None:
-        if text:
+        if text and not self._has_failed:
             self._rendering.utterance.append(text)
             self._meter.note(text)
 

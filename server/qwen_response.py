@@ -58,13 +58,13 @@ class Response:
         Raises:
             RequestError: It is too much.
         """
-        if not self._is_over:
+        if not self._rendering.utterance.cancelled:
             self._rendering.utterance.append(text)
             self._meter.note(text)
 
     def end(self) -> None:
         """Speak the rest."""
-        if not self._is_over:
+        if not self._rendering.utterance.cancelled:
             self._rendering.utterance.end()
 
     def drop(self, status: str) -> None:

@@ -438,6 +438,16 @@ async def test_text_that_cannot_be_pronounced_is_said() -> None:
         assert error_of((await client.rest())[0]) == ("a", "InvalidParameter")
 
 
+async def test_text_that_comes_while_a_failure_is_told_does_not_hide_it() -> None:
+    async with running() as server, dashscope_client(server) as client:
+        await client.run("a")
+        await client.text("a", "あ。")
+        for _ in range(200):
+            await client.text("a", "你好。")
+        frames, _ = await client.rest()
+        assert "あ" in only_terminal(frames)["header"]["error_message"]
+
+
 async def test_a_task_that_waits_too_long_for_text_fails() -> None:
     async with running(waiting(text_s=0.05)) as server, dashscope_client(server) as client:
         await client.run("a")
