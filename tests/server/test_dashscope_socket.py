@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
+import random
+from contextlib import AsyncExitStack, suppress
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.config import AuthConfig, DashScopeConfig, ServerConfig
 from streaming.engines.fake import FakeEngine
 from tests.server.dashscope_client import (
     INFERENCE,
     TERMINAL,
+    DashScopeClient,
     Frame,
     audio_of,
     dashscope_client,
@@ -588,3 +590,71 @@ async def test_many_connections_one_after_the_other_leave_nothing_behind() -> No
                 await client.until("audio")
         await nobody_inside(server)
         assert len(asyncio.all_tasks()) <= n_tasks + 2
+
+
+# -- the law -----------------------------------------------------------------------------------
+
+
+def keep_the_law(frames: list[Frame]) -> None:
+    """Every frame belongs to the task that was started last, and every task but a dropped one has its end."""
+    running_id: str | None = None
+    for frame in frames:
+        if isinstance(frame, bytes):
+            assert running_id is not None, "audio of no task"
+            continue
+        task_id = frame["header"]["task_id"]
+        match kind(frame):
+            case "task-started":
+                running_id = task_id
+            case "task-failed":
+                assert running_id in (None, task_id) or frame is frames[-1]
+                running_id = None
+            case name:
+                assert task_id == running_id, f"{name} of a task that is not running"
+                if name == "task-finished":
+                    running_id = None
+    assert running_id is None, "the socket was closed before the end of the task"
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_a_client_sends_every_task_has_its_end(seed: int) -> None:
+    chance = random.Random(seed)
+    config = waiting(text_s=0.3, idle_s=0.1, chars_per_context=3000)
+    engine = FakeEngine(fail_at={"vocoder": 400} if seed % 3 == 0 else {})
+    async with running(config, engine) as server, dashscope_client(server) as client:
+        reading = asyncio.create_task(client.rest())
+        with suppress(ConnectionClosed):
+            for number in range(30):
+                await talk_at_random(client, f"task {number}", chance)
+        frames, close_code = await reading
+        keep_the_law(frames)
+        assert kinds(frames).count("task-started") > 1
+        assert close_code == 1000
+        async with dashscope_client(server) as other:
+            await other.speaks()
+
+
+async def talk_at_random(client: DashScopeClient, task_id: str, chance: random.Random) -> None:
+    """Run a task, and leave it in any state; sometimes against the rules."""
+    if chance.random() < 0.2:
+        await client.sambert(task_id, "你好。再见。", format="pcm")
+    else:
+        await client.run(task_id, word_timestamp_enabled=True)
+        for _ in range(chance.randrange(6)):
+            await client.text(task_id, chance.choice(("你好。", "再", LONG_TEXT[:90])))
+            if chance.random() < 0.3:
+                await client.flush(task_id)
+    for _ in range(chance.choice((0, 10, 100, 300))):
+        await asyncio.sleep(0)
+    match chance.choice(("finish", "cancel", "both", "nothing")):
+        case "finish":
+            await client.finish(task_id)
+        case "cancel":
+            await client.cancel(task_id)
+        case "both":
+            await client.finish(task_id)
+            await client.cancel(task_id)
+    if chance.random() < 0.03:
+        await client.text(task_id, "late")
+    for _ in range(chance.choice((0, 10, 1000))):
+        await asyncio.sleep(0)
