@@ -126,6 +126,7 @@ $(VENV)/bin/python:
 		{ rm -rf $(VENV); echo "Python's venv module does not work; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
 # Variables, because make would cut a literal list of extras at its commas.
+SERVE_EXTRAS := cpu,codecs
 DEV_EXTRAS := cpu,dev
 TRAINING_EXTRAS := cpu,dev,training,rtx
 
@@ -137,7 +138,7 @@ define install_extras
 endef
 
 $(VENV)/.stamp-install: $(PACKAGES) | $(VENV)/bin/python
-	$(call install_extras,cpu)
+	$(call install_extras,$(SERVE_EXTRAS))
 
 $(VENV)/.stamp-dev: $(PACKAGES) $(VENV)/.stamp-install
 	$(call install_extras,$(DEV_EXTRAS))

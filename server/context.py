@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
@@ -69,17 +70,23 @@ class Context:
         lane: Lane,
         codec: Codec,
         on_over: Callable[[bool], None],
+        encoders: Executor,
     ) -> None:
-        """Prepare; `on_over(failed)` is called right before `done` or `error` is written."""
+        """Prepare; `on_over(failed)` is called right before `done` or `error` is written.
+
+        `encoders` are the threads of lossy codecs.
+        """
         self._settings = settings
         self.utterance = utterance
         self.lane = lane
         self._codec = codec
         self._on_over = on_over
+        self._encoders = encoders
         self._packer = Packer(settings.ctx, settings.voice_rate, settings.output)
         self._credit = CreditWindow(settings.window_ms, settings.output.rate)
         self._idle: asyncio.Timeout | None = None
         self._held: Piece | None = None
+        self._unsent: list[Piece] = []  # of which the codec has said nothing yet
         self._held_messages: list[ServerMessage] = []
         self._segment_ends: dict[int, int] = {}
         self._samples_written = 0
@@ -192,6 +199,8 @@ class Context:
         messages, self._held_messages = self._held_messages, []
         if piece is not None:
             await self._send_piece(piece, is_last=is_last)
+        elif is_last:
+            await self._put_rest()
         for message in messages:
             await self._put(message)
 
@@ -202,19 +211,41 @@ class Context:
         await self._put_audio(piece, is_last=is_last)
 
     async def _put_audio(self, piece: Piece, *, is_last: bool) -> None:
-        frame = self._packer.frame(piece, is_last=is_last)
-        await self.lane.put(frame, lambda: self._note_written(piece))
+        self._unsent.append(piece)
+        data = await self._code(piece)
+        if is_last:
+            data += await self._code(None)
+        if data or is_last:
+            await self._put_coded(data, is_last=is_last)
+
+    async def _put_rest(self) -> None:
+        """Send what a codec held back at the end, when nobody knew at the last audio that it was the last."""
+        data = b"" if self._packer.is_untouched else await self._code(None)
+        if data or self._unsent:
+            await self._put_coded(data, is_last=True)
+
+    async def _put_coded(self, data: bytes, *, is_last: bool) -> None:
+        pieces, self._unsent = self._unsent, []
+        frame = self._packer.frame(pieces, data, is_last=is_last)
+        await self.lane.put(frame, lambda: self._note_written(pieces))
         if not self._first_is_out:
             # Before anything else is computed: sending is what the listener waits for.
             await self.lane.drain()
             self._first_is_out = True
 
-    def _note_written(self, piece: Piece) -> None:
+    async def _code(self, piece: Piece | None) -> bytes:
+        if self._settings.output.encoding.codec.is_plain:
+            return self._packer.code(piece)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._encoders, self._packer.code, piece)
+
+    def _note_written(self, pieces: Iterable[Piece]) -> None:
         self.utterance.note_first_audio_sent()
         self.note_alive()
-        self._samples_written += len(piece.samples)
-        if piece.ends_segment:
-            self._chars_written = self._segment_ends.pop(piece.segment_index, self._chars_written)
+        for piece in pieces:
+            self._samples_written += len(piece.samples)
+            if piece.ends_segment:
+                self._chars_written = self._segment_ends.pop(piece.segment_index, self._chars_written)
 
     async def _send(self, message: ServerMessage) -> None:
         """Send a message in its place: behind audio that waits."""

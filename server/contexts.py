@@ -96,7 +96,7 @@ class Contexts:
             self._refuse(self._conversation.refuse(ctx, SynthesisError("failed")))
 
     def _start(self, request: Open, tasks: asyncio.TaskGroup) -> None:
-        pcm_format = check_format(request)
+        encoding = check_format(request)
         voice = self._backend.voice(request.voice, request.model, request.language)
         utterance = self._backend.utterance(
             voice,
@@ -115,7 +115,7 @@ class Contexts:
             label=f"{self._label}/{request.ctx}",
             voice=voice.manifest.name,
             voice_rate=voice.manifest.sample_rate,
-            output=OutputFormat(pcm_format, request.rate, audio.first_frame_ms, audio.frame_ms),
+            output=OutputFormat(encoding, audio.first_frame_ms, audio.frame_ms),
             words=request.words,
             phonemes=request.phonemes,
             visemes=request.visemes,
@@ -124,7 +124,12 @@ class Contexts:
         )
         ctx = request.ctx
         context = Context(
-            settings, utterance, self._outbox.lane(), self._codec, lambda failed: self._over(ctx, failed)
+            settings,
+            utterance,
+            self._outbox.lane(),
+            self._codec,
+            lambda failed: self._over(ctx, failed),
+            self._backend.encoders,
         )
         self._live[ctx] = _Live(context, tasks.create_task(context.run(), name=settings.label))
 

@@ -62,7 +62,7 @@ class JsonSocket:
 
     @property
     def response(self) -> web.WebSocketResponse:
-        """What the handler returns to aiohttp."""
+        """What the request's handler returns."""
         return self._socket
 
     def lane(self) -> Lane:

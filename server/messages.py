@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from streaming.audio.pcm import PcmFormat
+from streaming.audio.formats import Codec, Encoding
 from streaming.errors import BadRequestError, UnsupportedFormatError
 
 MAX_CTX = 65535  # u16 in the audio header
@@ -47,8 +47,9 @@ class Open(_Message):
     ctx: Ctx
     voice: Name = ""
     model: Name = ""
-    format: str = PcmFormat.S16LE.value
+    format: str = Codec.PCM_S16LE.value
     rate: int = DEFAULT_RATE
+    kbps: int | None = None
     speaker: Name = ""
     emotion: Name = ""
     emotion_intensity: Annotated[float, Field(ge=0, le=2.0)] = 1.0
@@ -281,20 +282,21 @@ def parse_message(fields: object) -> ClientMessage:
         raise InvalidMessageError(f"{kind}: {_first_problem(error)}", _certain_ctx(present)) from None
 
 
-def check_format(message: Open) -> PcmFormat:
+def check_format(message: Open) -> Encoding:
     """Return the audio format of `message`.
 
     Raises:
-        UnsupportedFormatError: No such format or rate.
+        UnsupportedFormatError: No such format, rate or bit rate.
     """
     if message.rate not in SAMPLE_RATES:
         allowed = ", ".join(map(str, SAMPLE_RATES))
         raise UnsupportedFormatError(f"rate: found {message.rate}; allowed: {allowed}")
     try:
-        return PcmFormat(message.format)
+        codec = Codec(message.format)
     except ValueError:
-        allowed = ", ".join(PcmFormat)
+        allowed = ", ".join(Codec)
         raise UnsupportedFormatError(f"format: found {_shown(message.format)}; allowed: {allowed}") from None
+    return Encoding(codec, message.rate, message.kbps)
 
 
 def dump_message(message: ServerMessage) -> dict[str, Any]:

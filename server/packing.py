@@ -1,20 +1,22 @@
 """Cut an utterance's audio into frames for the wire.
 
 Input   AudioReady events at the voice's rate
-Output  pieces at the output rate, then audio frames with header and PCM
-State   the resampler, the frame counter, time spent
-It does not know sockets, credit or text. Nothing is held back to fill a frame: pieces are cut,
-never merged, so that packing adds no delay beyond the resampler's 2 ms.
+Output  pieces at the output rate, then audio frames with header and coded samples
+State   the resampler, the encoder, the frame counter, time spent
+It does not know sockets, credit or text. Nothing is held back to fill a frame: pieces are cut, and merged
+only where a codec says nothing of the first, so that packing adds no delay beyond that of the codec and the
+resampler's 2 ms.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from server.framing import AudioFlags, AudioHeader, Frame, audio_frame
-from streaming.audio.pcm import PcmFormat, encode_pcm
+from streaming.audio.encoders import Encoder, open_encoder
+from streaming.audio.formats import Encoding
 from streaming.audio.resample import UtteranceResampler
 from streaming.events import AudioReady
 from streaming.types import FloatArray
@@ -42,10 +44,14 @@ class Piece:
 class OutputFormat:
     """What the client asked for, and how large frames may be."""
 
-    pcm_format: PcmFormat
-    rate: int
+    encoding: Encoding
     first_frame_ms: int
     frame_ms: int
+
+    @property
+    def rate(self) -> int:
+        """Samples per second."""
+        return self.encoding.rate
 
 
 class Packer:
@@ -60,12 +66,20 @@ class Packer:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._ctx = ctx
+        self._encoder: Encoder | None = None
         self._output = output
         self._clock = clock
         self._resampler = UtteranceResampler(voice_rate, output.rate)
         self._limit = max(1, output.first_frame_ms * output.rate // 1000)
         self._seq = 0
+        self._next = 0
+        self._segment_index = 0
         self.encode_s = 0.0
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was coded."""
+        return self._encoder is None
 
     def position(self, sample: int) -> int:
         """Return the output-rate position of a sample of the voice."""
@@ -81,25 +95,40 @@ class Packer:
         self.encode_s += self._clock() - started_s
         return pieces
 
-    def frame(self, piece: Piece, *, is_last: bool) -> Frame:
-        """Return the next frame; `is_last` marks the end of the utterance."""
+    def code(self, piece: Piece | None) -> bytes:
+        """Return what the stream's coded form gains by `piece`, maybe nothing; None ends it.
+
+        A lossy codec takes milliseconds. Blocking; may be called from any one thread at a time.
+        """
         started_s = self._clock()
+        if self._encoder is None:
+            self._encoder = open_encoder(self._output.encoding)
+        data = self._encoder.finish() if piece is None else self._encoder.encode(piece.samples)
+        self.encode_s += self._clock() - started_s
+        return data
+
+    def frame(self, pieces: Sequence[Piece], data: bytes, *, is_last: bool) -> Frame:
+        """Return the next frame, with what `pieces` became; `is_last` marks the end of the utterance.
+
+        Without pieces it holds the end of a stream whose samples were all sent before.
+        """
         flags = AudioFlags(0)
         if self._seq == 0:
             flags |= AudioFlags.FIRST
-        if piece.ends_segment:
+        if any(piece.ends_segment for piece in pieces):
             flags |= AudioFlags.LAST_OF_SENTENCE
         if is_last:
             flags |= AudioFlags.LAST
-        if piece.cached:
+        if pieces and all(piece.cached for piece in pieces):
             flags |= AudioFlags.CACHED
-        header = AudioHeader(
-            self._ctx, self._seq, piece.start, len(piece.samples), piece.segment_index, flags
-        )
-        frame = audio_frame(header, encode_pcm(piece.samples, self._output.pcm_format))
+        if pieces:
+            self._next = pieces[0].start
+            self._segment_index = pieces[-1].segment_index
+        n_samples = sum(len(piece.samples) for piece in pieces)
+        header = AudioHeader(self._ctx, self._seq, self._next, n_samples, self._segment_index, flags)
+        self._next += n_samples
         self._seq += 1
-        self.encode_s += self._clock() - started_s
-        return frame
+        return audio_frame(header, data)
 
     def _cut(self, audio: AudioReady, start: int, samples: FloatArray) -> list[Piece]:
         pieces = []

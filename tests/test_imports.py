@@ -114,7 +114,7 @@ HOMES: dict[str, set[str]] = {
     "pypinyin": {"streaming.text", "training"},
     "wetext": {"streaming.text"},
     "soxr": {"training"},
-    "aiohttp": {"server", "clients.bench.adapters.openai"},
+    "aiohttp": {"server", "clients.bench.adapters.openai", "benchmarks.fuzz_protocols"},
     "uvloop": {"server", "clients.bench.command"},
     "platformdirs": {"server"},
     "pydantic_settings": {"server"},

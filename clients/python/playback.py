@@ -27,15 +27,16 @@ class PlaybackStats:
     audio_ms: float
     underruns: int
     underrun_ms: float
-    peak: float
+    peak: float | None
 
 
 class PlaybackClock:
     """Plays in mind: starts at the first chunk and stalls when the next sample has not arrived."""
 
-    def __init__(self, rate: int, pcm_format: str = "pcm_s16le") -> None:
+    def __init__(self, rate: int, audio_format: str = "pcm_s16le") -> None:
+        """Prepare for audio of a rate and a format; only PCM is listened to, other formats are timed."""
         self._rate = rate
-        self._format = pcm_format
+        self._format = audio_format
         self._sent_s: float | None = None
         self._first_s: float | None = None
         self._runs_dry_s = 0.0
@@ -44,7 +45,7 @@ class PlaybackClock:
         self._underrun_s = 0.0
         self._leading = np.zeros(0, dtype=np.float32)
         self._silence_samples: int | None = None
-        self._peak = 0.0
+        self._peak: float | None = None
 
     def note_request(self, sent_s: float) -> None:
         """Note when the request was sent; the first counts."""
@@ -85,9 +86,11 @@ class PlaybackClock:
     def _listen(self, chunk: AudioChunk) -> None:
         if self._format == "pcm_s16le":
             samples = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32) / np.float32(32767)
-        else:
+        elif self._format == "pcm_f32le":
             samples = np.frombuffer(chunk.pcm, dtype="<f4").astype(np.float32)
-        self._peak = max(self._peak, float(np.abs(samples).max(initial=0.0)))
+        else:
+            return
+        self._peak = max(self._peak or 0.0, float(np.abs(samples).max(initial=0.0)))
         if self._silence_samples is not None:
             return
         self._leading = np.concatenate([self._leading, samples])

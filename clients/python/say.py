@@ -1,7 +1,7 @@
 """`zhiyin say`: speak a text, or standard input as it is written, through a running server.
 
 Input   arguments, standard input
-Output  a wav file or sound; on standard output what it cost
+Output  a file or sound; on standard output what it cost
 State   none after it returns
 """
 
@@ -19,9 +19,13 @@ from websockets.exceptions import InvalidHandshake, InvalidURI
 
 from clients.python.client import DEFAULT_RATE, DEFAULT_URL, Client, ConnectionLostError, SpeakOptions, Text
 from clients.python.playback import PlaybackClock, PlaybackStats
-from clients.python.sinks import Sink, SinkError, WavSink, open_player
+from clients.python.sinks import FileSink, Sink, SinkError, WavSink, open_player
 from clients.python.text import UtteranceFeed, read_text, whole
 from clients.python.wire import Done, ProtocolError, ServerError
+
+# What the name of a file says about its format; any other is a wav file.
+FORMATS = {".mp3": "mp3", ".ogg": "opus", ".opus": "opus", ".flac": "flac", ".aac": "aac"}
+PCM = "pcm_s16le"
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -48,7 +52,7 @@ class Report:
             ("TTFC here", _ms(stats.ttfc_ms)),
             ("audible TTFC here", _ms(stats.audible_ttfc_ms)),
             ("underruns", f"{stats.underruns}, {_ms(stats.underrun_ms)} in all"),
-            ("peak", f"{stats.peak:.3f}"),
+            ("peak", "-" if stats.peak is None else f"{stats.peak:.3f}"),
         ]
         if self.receipts:
             first = self.receipts[0]
@@ -71,6 +75,8 @@ class Report:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 1 if it could not be done, 130 after Ctrl-C."""
     parsed = _parser().parse_args(argv)
+    if parsed.play and _format(parsed.output) != PCM:
+        return _fail(f"what is played can be written as .wav only; found {parsed.output}")
     if not parsed.text and sys.stdin is None:
         return _fail("no text, and standard input is closed")
     try:
@@ -94,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
         "speaks while it is being written: some-llm | zhiyin say",
     )
     parser.add_argument("text", nargs="*", help="what to say")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write a wav file")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write a file: .wav, .mp3, .ogg, ..."
+    )
     parser.add_argument("--play", action="store_true", help="play it (the default without -o)")
     parser.add_argument("--stats", action="store_true", help="print where the time went")
     parser.add_argument("--url", default=os.environ.get("ZHIYIN_URL", DEFAULT_URL), help=DEFAULT_URL)
@@ -132,6 +140,7 @@ async def _say(parsed: argparse.Namespace) -> Report:
         pitch=parsed.pitch,
         volume=parsed.volume,
         rate=parsed.rate,
+        format=_format(parsed.output),
         ssml=parsed.ssml,
         lexicon=dict(parsed.read) or None,
         # A file is not listened to: the server need not keep pace with a listener.
@@ -151,6 +160,10 @@ async def _say(parsed: argparse.Namespace) -> Report:
         for sink in sinks:
             await sink.close()
         return report
+
+
+def _format(output: Path | None) -> str:
+    return PCM if output is None else FORMATS.get(output.suffix.lower(), PCM)
 
 
 async def _document(text: str | None) -> AsyncIterator[Text]:
@@ -173,7 +186,8 @@ async def _open_sinks(parsed: argparse.Namespace) -> list[Sink]:
     if parsed.play or parsed.output is None:
         sinks.append(await open_player(parsed.rate))
     if parsed.output is not None:
-        sinks.append(WavSink(parsed.output, parsed.rate))
+        is_pcm = _format(parsed.output) == PCM
+        sinks.append(WavSink(parsed.output, parsed.rate) if is_pcm else FileSink(parsed.output))
     return sinks
 
 

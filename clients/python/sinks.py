@@ -1,6 +1,6 @@
-"""Where `say` puts audio: a wav file, a loudspeaker.
+"""Where `say` puts audio: a file, a loudspeaker.
 
-Input   16-bit PCM, in order
+Input   16-bit PCM, in order; for files of other formats their bytes
 Output  a file; sound
 State   the open file or player
 They know neither the server nor text. `write` may take as long as the audio lasts.
@@ -24,9 +24,9 @@ class SinkError(Exception):
 
 
 class Sink(Protocol):
-    """Takes 16-bit mono PCM."""
+    """Takes 16-bit mono PCM, or the bytes of a file."""
 
-    async def write(self, pcm: bytes) -> None:
+    async def write(self, data: bytes, /) -> None:
         """Take the next samples; returns when more may come."""
         ...
 
@@ -78,6 +78,48 @@ class WavSink:
         try:
             with self._stream:
                 self._file.close()
+        except OSError as error:
+            raise _cannot_write(self._path, error) from error
+
+    async def abort(self) -> None:
+        """Keep what there is."""
+        await self.close()
+
+
+class FileSink:
+    """Writes a stream that is a file as it comes: mp3, opus, ..."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        Raises:
+            SinkError: It cannot be written.
+        """
+        self._path = path
+        try:
+            self._file = path.open("wb")
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+
+    async def write(self, data: bytes) -> None:
+        """Append bytes.
+
+        Raises:
+            SinkError: The disk is full, or the reader of a pipe is gone.
+        """
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise _cannot_write(self._path, error) from error
+
+    async def close(self) -> None:
+        """Finish the file.
+
+        Raises:
+            SinkError: The disk is full.
+        """
+        try:
+            self._file.close()
         except OSError as error:
             raise _cannot_write(self._path, error) from error
 

@@ -59,6 +59,8 @@ class Ready:
 class AudioChunk:
     """Audio of one utterance: `pcm` is `n_samples` in the requested format and rate.
 
+    In a lossy format it is the bytes that the stream gained by these samples.
+
     `start_sample` counts from the start of the utterance; `received_s` is the client's clock when
     the frame arrived.
     """

@@ -50,8 +50,12 @@ def open_encoder(encoding: Encoding) -> Encoder:
 
 
 def load_library() -> None:
-    """Load what codes the lossy formats (0.1 s), so that no request has to wait for it. Blocking."""
-    LibraryEncoder(Encoding(Codec.MP3, 24000)).finish()
+    """Load what codes the lossy formats (0.1 s), so that no request has to wait for it. Blocking.
+
+    Where it is not installed nothing happens: `Encoding` refuses these formats.
+    """
+    if Codec.MP3.is_available:
+        LibraryEncoder(Encoding(Codec.MP3, 24000)).finish()
 
 
 class PcmEncoder:
@@ -108,10 +112,10 @@ _RECIPES = {
 
 
 class LibraryEncoder:
-    """What FFmpeg codes (PyAV). It releases the GIL while it does."""
+    """What FFmpeg codes (PyAV, the extra `codecs`). It releases the GIL while it does."""
 
     def __init__(self, encoding: Encoding) -> None:
-        import av  # 40 MB that plain PCM does without
+        import av
 
         recipe = _RECIPES[encoding.codec]
         self._rate = encoding.rate

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,12 +12,13 @@ from server.context import Context, ContextSettings
 from server.framing import CODECS, Frame
 from server.lanes import LANE_FRAMES, Outbox
 from server.packing import OutputFormat
-from streaming.audio.pcm import PcmFormat
+from streaming.audio.formats import Codec, Encoding
 from streaming.errors import OverloadedError
 from streaming.events import AudioReady, Event, Finished, SegmentStarted
 from streaming.types import Receipt, Segment
 from streaming.utterance import Utterance
 
+NO_THREADS = cast(Executor, None)  # PCM needs none
 BLOCK = np.zeros(160, np.float32)
 RECEIPT = Receipt(
     samples=320,
@@ -34,7 +36,7 @@ SETTINGS = ContextSettings(
     label="c1/1",
     voice="fake",
     voice_rate=16_000,
-    output=OutputFormat(PcmFormat.S16LE, 16_000, 40, 200),
+    output=OutputFormat(Encoding(Codec.PCM_S16LE, 16_000), 40, 200),
     words=False,
     phonemes=False,
     visemes=False,
@@ -78,7 +80,12 @@ async def test_frames_that_are_written_after_the_speech_is_over_do_no_harm() -> 
     socket, ends = SlowSocket(), cast(list[bool], [])
     outbox = Outbox(socket.send, stall_s=60.0, on_stuck=lambda reason: None)
     context = Context(
-        SETTINGS, cast(Utterance, cast(Any, TwoBlocks())), outbox.lane(), CODECS["tts.v1.json"], ends.append
+        SETTINGS,
+        cast(Utterance, cast(Any, TwoBlocks())),
+        outbox.lane(),
+        CODECS["tts.v1.json"],
+        ends.append,
+        NO_THREADS,
     )
     writer = asyncio.create_task(outbox.run())
     speaking = asyncio.create_task(context.run())
@@ -109,7 +116,9 @@ async def test_the_idle_timer_does_not_run_while_the_voice_is_loaded() -> None:
     outbox = Outbox(socket.send, stall_s=60.0, on_stuck=lambda reason: None)
     utterance = cast(Utterance, cast(Any, SlowToLoad()))
     settings = replace(SETTINGS, idle_s=0.0)
-    context = Context(settings, utterance, outbox.lane(), CODECS["tts.v1.json"], lambda failed: None)
+    context = Context(
+        settings, utterance, outbox.lane(), CODECS["tts.v1.json"], lambda failed: None, NO_THREADS
+    )
     writer = asyncio.create_task(outbox.run())
     await context.run()
     (frame,) = socket.frames

@@ -18,7 +18,7 @@ from server.messages import (
     dump_message,
     parse_message,
 )
-from streaming.audio.pcm import PcmFormat
+from streaming.audio.formats import Codec, Encoding
 from streaming.errors import UnsupportedFormatError
 
 PROTOCOL_PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -104,11 +104,11 @@ def test_errors_do_not_repeat_a_users_text() -> None:
 
 
 def test_formats_and_rates_are_checked_with_their_own_code() -> None:
-    assert check_format(Open(ctx=1, format="pcm_f32le", rate=48000)) is PcmFormat.F32LE
+    assert check_format(Open(ctx=1, format="pcm_f32le", rate=48000)) == Encoding(Codec.PCM_F32LE, 48000)
     with pytest.raises(UnsupportedFormatError, match=r"rate: found 11025; allowed: 8000"):
         check_format(Open(ctx=1, rate=11025))
-    with pytest.raises(UnsupportedFormatError, match=r"format: found 'mp3'; allowed: pcm_s16le"):
-        check_format(Open(ctx=1, format="mp3"))
+    with pytest.raises(UnsupportedFormatError, match=r"format: found 'midi'; allowed: pcm_s16le"):
+        check_format(Open(ctx=1, format="midi"))
 
 
 def test_absent_fields_stay_off_the_wire_but_the_receipts_nulls_are_said() -> None:

@@ -6,16 +6,20 @@ import struct
 import numpy as np
 import pytest
 
-from server.framing import AUDIO_HEADER_BYTES, MAX_FRAME_BYTES, AudioFlags
+from server.framing import AUDIO_HEADER_BYTES, MAX_FRAME_BYTES, AudioFlags, Frame
 from server.messages import SAMPLE_RATES
 from server.packing import OutputFormat, Packer, Piece
-from streaming.audio.pcm import PcmFormat
+from streaming.audio.formats import Codec, Encoding
 from streaming.audio.resample import resampled_position
 from streaming.events import AudioReady
 
 
-def output(rate: int = 16000, pcm_format: PcmFormat = PcmFormat.S16LE) -> OutputFormat:
-    return OutputFormat(pcm_format, rate, first_frame_ms=40, frame_ms=200)
+def frame_of(packer: Packer, piece: Piece, *, is_last: bool = False) -> Frame:
+    return packer.frame([piece], packer.code(piece), is_last=is_last)
+
+
+def output(rate: int = 16000, codec: Codec = Codec.PCM_S16LE) -> OutputFormat:
+    return OutputFormat(Encoding(codec, rate), first_frame_ms=40, frame_ms=200)
 
 
 def audio(
@@ -62,7 +66,7 @@ def test_exactly_the_last_piece_of_a_segment_ends_it() -> None:
 def test_header_is_the_documented_24_bytes() -> None:
     packer = Packer(0x0102, 16000, output())
     piece = Piece(np.array([0.0, 1.0], np.float32), 0x0A0B0C0D0E, 3, ends_segment=True, cached=True)
-    frame = packer.frame(piece, is_last=True)
+    frame = frame_of(packer, piece, is_last=True)
     assert not frame.is_text
     expected = struct.pack("<BBHIQIHH", 1, 1 | 2 | 4 | 16, 0x0102, 0, 0x0A0B0C0D0E, 2, 3, 0)
     assert frame.payload == expected + b"\x00\x00\xff\x7f"
@@ -71,16 +75,16 @@ def test_header_is_the_documented_24_bytes() -> None:
 
 def test_only_the_first_frame_is_marked_first_and_numbers_count_up() -> None:
     packer = Packer(1, 16000, output())
-    frames = [packer.frame(piece, is_last=False) for piece in packer.push(audio(16000))]
+    frames = [frame_of(packer, piece) for piece in packer.push(audio(16000))]
     flags = [AudioFlags(frame.payload[1]) for frame in frames]
     assert flags == [AudioFlags.FIRST] + [AudioFlags(0)] * (len(frames) - 1)
     assert [struct.unpack_from("<I", frame.payload, 4)[0] for frame in frames] == list(range(len(frames)))
 
 
-@pytest.mark.parametrize("pcm_format", list(PcmFormat))
-def test_frames_fit_the_limit_at_the_largest_setting(pcm_format: PcmFormat) -> None:
-    packer = Packer(1, 16000, OutputFormat(pcm_format, 48000, first_frame_ms=200, frame_ms=300))
-    frames = [packer.frame(piece, is_last=False) for piece in packer.push(audio(32000))]
+@pytest.mark.parametrize("codec", [Codec.PCM_S16LE, Codec.PCM_F32LE, Codec.FLAC])
+def test_frames_fit_the_limit_at_the_largest_setting(codec: Codec) -> None:
+    packer = Packer(1, 16000, OutputFormat(Encoding(codec, 48000), first_frame_ms=200, frame_ms=300))
+    frames = [frame_of(packer, piece) for piece in packer.push(audio(32000))]
     assert max(len(frame.payload) for frame in frames) <= MAX_FRAME_BYTES
 
 
@@ -96,5 +100,5 @@ def test_encoding_time_is_measured() -> None:
     ticks = itertools.count()
     packer = Packer(1, 16000, output(), clock=lambda: float(next(ticks)))
     (piece,) = packer.push(audio(100))
-    packer.frame(piece, is_last=True)
+    frame_of(packer, piece, is_last=True)
     assert packer.encode_s == 2.0

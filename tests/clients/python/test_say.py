@@ -47,6 +47,23 @@ async def test_style_options_reach_the_server(tmp_path: Path) -> None:
         assert await spoken("plain.wav", "--emotion", "sad", "--emotion-intensity", "1") == sad
 
 
+@pytest.mark.parametrize(("name", "magic"), [("a.mp3", b"\xff"), ("a.OGG", b"OggS"), ("a.flac", b"fLaC")])
+async def test_the_name_of_the_file_says_its_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, magic: bytes
+) -> None:
+    async with running() as server:
+        assert await run(server, "你好欢迎光临。", "-o", str(tmp_path / name), "--stats") == 0
+    assert (tmp_path / name).read_bytes().startswith(magic)
+    output = capsys.readouterr().out
+    assert " s of audio, TTFC " in output
+    assert "audible -" in output  # what is coded is not listened to
+
+
+def test_what_is_played_cannot_be_written_as_mp3(capsys: pytest.CaptureFixture[str]) -> None:
+    assert say.main(["好", "-o", "a.mp3", "--play"]) == 1
+    assert "can be written as .wav only" in capsys.readouterr().err
+
+
 class Pipe:
     """Standard input that the test writes to."""
 
