@@ -17,8 +17,8 @@ from aiohttp import web
 
 from server.backend import Backend
 from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
-from server.dashscope import dashscope_routes
-from server.dashscope_socket import INFERENCE_PATH
+from server.dashscope.routes import dashscope_routes
+from server.dashscope.socket import INFERENCE_PATH
 from server.elevenlabs.routes import SPEECH_PATH as ELEVENLABS_PATH
 from server.elevenlabs.routes import add_elevenlabs
 from server.load_endpoint import LOAD_PATH, LoadEndpoint

@@ -115,7 +115,7 @@ async def test_a_commit_ends_a_response_and_text_begins_the_next() -> None:
 async def test_with_server_commit_text_without_an_end_is_spoken_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("server.qwen_messages.SERVER_COMMIT_MS", 20)
+    monkeypatch.setattr("server.dashscope.qwen_messages.SERVER_COMMIT_MS", 20)
     async with running() as server, realtime(server) as client:
         await client.text("你好")
         await client.until("response.audio.delta")

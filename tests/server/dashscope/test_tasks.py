@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from server.dashscope_messages import ContinueTask, FinishTask, RunTask, TaskMessage
-from server.dashscope_tasks import (
+from server.dashscope.messages import ContinueTask, FinishTask, RunTask, TaskMessage
+from server.dashscope.tasks import (
     TRANSITIONS,
     Action,
     Drop,

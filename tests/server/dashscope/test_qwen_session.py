@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.qwen_messages import (
+from server.dashscope.qwen_messages import (
     SERVER_COMMIT_MS,
     TYPES,
     AppendText,
@@ -17,7 +17,7 @@ from server.qwen_messages import (
     parse_realtime_message,
     realtime_wish,
 )
-from server.qwen_session import (
+from server.dashscope.qwen_session import (
     Action,
     Begin,
     CloseWhenSpoken,

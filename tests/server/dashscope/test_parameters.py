@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from server.bodies import validate
-from server.dashscope_parameters import COSYVOICE, SAMBERT, Parameters, is_ssml, wish_of
+from server.dashscope.parameters import COSYVOICE, SAMBERT, Parameters, is_ssml, wish_of
 from streaming.audio.formats import Codec, Encoding
 from streaming.errors import BadRequestError, UnsupportedFormatError
 from streaming.types import Style

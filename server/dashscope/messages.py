@@ -3,7 +3,7 @@
 Input   JSON maps: `header` and `payload`
 Output  RunTask, ContinueTask, FinishTask; or BadRequestError
 State   none
-It does not know which message is legal when (`dashscope_tasks`). What is unknown is ignored, null is absent.
+It does not know which message is legal when (`tasks`). What is unknown is ignored, null is absent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from server.bodies import Body, shown, validate
-from server.dashscope_parameters import Parameters
+from server.dashscope.parameters import Parameters
 from streaming.errors import BadRequestError
 
 MAX_ID_CHARS = 128

@@ -15,8 +15,8 @@ from contextlib import aclosing
 from typing import Any, cast
 from uuid import uuid4
 
-from server.dashscope_errors import code_of
-from server.dashscope_script import Map, Meter, pieces
+from server.dashscope.errors import code_of
+from server.dashscope.script import Map, Meter, pieces
 from server.http_audio import described
 from server.json_socket import JsonSocket, put_map
 from server.rendering import Rendered, Rendering, Sound

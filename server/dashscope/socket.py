@@ -3,7 +3,7 @@
 Input   handshakes; messages
 Output  events and audio; an end that is always said
 State   the tasks of the connection, the one that is spoken, the timer that ends its silence
-It does not know how a task is spoken (`dashscope_task`), nor which message is legal when (`dashscope_tasks`).
+It does not know how a task is spoken (`task`), nor which message is legal when (`tasks`).
 Nothing follows the terminal event of a task, and no socket is closed before it: the vendor's SDK does not
 notice a closed socket and would wait for ever.
 """
@@ -19,10 +19,10 @@ from aiohttp import web
 
 from server.auth import check_token
 from server.backend import Backend
-from server.dashscope_errors import refused
-from server.dashscope_messages import claimed_id, parse_task_message
-from server.dashscope_task import SpokenTask, event, failed_event
-from server.dashscope_tasks import Action, Drop, Finish, Refuse, Speak, SpeakNow, Start, State, Stop, Tasks
+from server.dashscope.errors import refused
+from server.dashscope.messages import claimed_id, parse_task_message
+from server.dashscope.task import SpokenTask, event, failed_event
+from server.dashscope.tasks import Action, Drop, Finish, Refuse, Speak, SpeakNow, Start, State, Stop, Tasks
 from server.json_socket import JsonSocket, accepted
 from streaming.errors import IdleTimeoutError, OverloadedError, RequestError, StreamError, UnauthorizedError
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.qwen_messages import (
+from server.dashscope.qwen_messages import (
     AppendText,
     CancelResponse,
     Clear,

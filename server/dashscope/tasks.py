@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from server.dashscope_messages import ContinueTask, FinishTask, RunTask, TaskMessage
+from server.dashscope.messages import ContinueTask, FinishTask, RunTask, TaskMessage
 from streaming.errors import RequestError, StreamError, UnexpectedMessageError
 
 N_REMEMBERED = 16  # ended tasks whose late messages are no error

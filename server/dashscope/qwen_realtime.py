@@ -19,11 +19,16 @@ from aiohttp import web
 
 from server.auth import check_token
 from server.backend import Backend
-from server.dashscope_errors import refused
-from server.json_socket import JsonSocket, accepted
-from server.qwen_messages import SessionUpdate, Settings, changed, parse_realtime_message, realtime_wish
-from server.qwen_response import Response, error_event, realtime_event
-from server.qwen_session import (
+from server.dashscope.errors import refused
+from server.dashscope.qwen_messages import (
+    SessionUpdate,
+    Settings,
+    changed,
+    parse_realtime_message,
+    realtime_wish,
+)
+from server.dashscope.qwen_response import Response, error_event, realtime_event
+from server.dashscope.qwen_session import (
     Action,
     Begin,
     CloseWhenSpoken,
@@ -35,6 +40,7 @@ from server.qwen_session import (
     TellCleared,
     TellCommitted,
 )
+from server.json_socket import JsonSocket, accepted
 from server.rendering import Rendering
 from server.speaking import begin
 from streaming.errors import (

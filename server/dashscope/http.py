@@ -23,9 +23,9 @@ from server.audio_shelf import AudioShelf, KeptAudio, Recording
 from server.auth import check_token
 from server.backend import Backend
 from server.bodies import Body, read_body, validate
-from server.dashscope_errors import error_fields, refused, status_of
-from server.dashscope_parameters import COSYVOICE, MAX_NAME_CHARS, Defaults, Parameters, is_ssml, wish_of
-from server.dashscope_script import CosyVoiceScript, Map, Meter
+from server.dashscope.errors import error_fields, refused, status_of
+from server.dashscope.parameters import COSYVOICE, MAX_NAME_CHARS, Defaults, Parameters, is_ssml, wish_of
+from server.dashscope.script import CosyVoiceScript, Map, Meter
 from server.http_audio import respond
 from server.rendering import Rendered, Rendering, Sound
 from server.speaking import begin

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from server.dashscope_script import (
+from server.dashscope.script import (
     MAX_PIECE_BYTES,
     CosyVoiceScript,
     Line,
@@ -22,12 +22,14 @@ FIRST = Segment(0, "Hi 你。", 0, 5)
 SECOND = Segment(1, "Bye.", 6, 10)
 PARTS: list[Rendered] = [
     SegmentStarted(FIRST, 0),
-    WordsTimed(0, (WordTime("Hi", 0, 8, 0, 2, (("HH", 0, 4), ("AY", 4, 8))), WordTime("你", 8, 16, 3, 4))),
+    WordsTimed(
+        0, (WordTime("Hi", 0, 8, 0, 2, (("HH", 0, 4), ("AY", 4, 8))), WordTime("你", 8, 16, 3, 4)), 16
+    ),
     Sound(b"one", 0, ends_segment=False),
     Sound(b"two", 0, ends_segment=True),
     Flushed(0, 16),
     SegmentStarted(SECOND, 16),
-    WordsTimed(1, (WordTime("Bye", 20, 30, 6, 9),)),
+    WordsTimed(1, (WordTime("Bye", 20, 30, 6, 9),), 32),
     Sound(b"three", 1, ends_segment=True),
     Finished(RECEIPT),
 ]

@@ -3,7 +3,7 @@
 Input   run-task; text
 Output  frames in a lane of the socket: events and audio
 State   the utterance, its script, the text that a replacement may still change
-It does not know the messages' order (`dashscope_tasks`), nor when the socket closes.
+It does not know the messages' order (`tasks`), nor when the socket closes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 from server.backend import Backend
-from server.dashscope_errors import code_of
-from server.dashscope_messages import RunTask
-from server.dashscope_parameters import COSYVOICE, SAMBERT, is_ssml, wish_of
-from server.dashscope_script import CosyVoiceScript, Line, Map, Meter, SambertScript, Script
+from server.dashscope.errors import code_of
+from server.dashscope.messages import RunTask
+from server.dashscope.parameters import COSYVOICE, SAMBERT, is_ssml, wish_of
+from server.dashscope.script import CosyVoiceScript, Line, Map, Meter, SambertScript, Script
 from server.http_audio import described
 from server.json_socket import JsonSocket, put_bytes, put_map
 from server.rendering import Rendered

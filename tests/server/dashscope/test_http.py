@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from server.config import AuthConfig, DashScopeConfig, ServerConfig
-from server.dashscope_http import GENERATION_PATH, SPEECH_PATH
+from server.dashscope.http import GENERATION_PATH, SPEECH_PATH
 from streaming.engines.fake import FakeEngine
 from tests.server.harness import LONG_TEXT, Gate, Server, ask, limits, running
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from server.dashscope_messages import (
+from server.dashscope.messages import (
     ContinueTask,
     FinishTask,
     RunTask,
@@ -12,7 +12,7 @@ from server.dashscope_messages import (
     claimed_id,
     parse_task_message,
 )
-from server.dashscope_parameters import Parameters
+from server.dashscope.parameters import Parameters
 from streaming.errors import BadRequestError
 
 HEADER = {"action": "continue-task", "task_id": "a", "streaming": "duplex"}

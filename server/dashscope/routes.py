@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from server.backend import Backend
-from server.dashscope_http import AUDIO_PATH, GENERATION_PATH, SPEECH_PATH, DashScopeHttpEndpoint
-from server.dashscope_socket import INFERENCE_PATH, InferenceEndpoint
-from server.qwen_realtime import REALTIME_PATH, RealtimeEndpoint
+from server.dashscope.http import AUDIO_PATH, GENERATION_PATH, SPEECH_PATH, DashScopeHttpEndpoint
+from server.dashscope.qwen_realtime import REALTIME_PATH, RealtimeEndpoint
+from server.dashscope.socket import INFERENCE_PATH, InferenceEndpoint
 
 
 def dashscope_routes(backend: Backend) -> Iterable[web.RouteDef]:

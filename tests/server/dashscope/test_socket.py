@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.config import AuthConfig, DashScopeConfig, ServerConfig
 from streaming.engines.fake import FakeEngine
-from tests.server.dashscope_client import (
+from tests.server.dashscope.client import (
     INFERENCE,
     TERMINAL,
     DashScopeClient,
