@@ -160,7 +160,7 @@ class DashScopeHttpEndpoint:
 
         def last_words(error: StreamError) -> bytes:
             data = _json(error_fields(error, speech.id))
-            return f"event:error\nstatus:{status_of(error)}\ndata:{data}\n\n".encode()
+            return f"event:error\nstatus:{status_of(error)}\ndata:{data}\n\n".encode("utf-8", "replace")
 
         slow_reader_s = self._backend.config.limits.slow_reader_s
         return await respond(request, self._events(request, speech), headers, slow_reader_s, last_words)

@@ -148,6 +148,14 @@ async def test_an_error_in_the_middle_is_an_event() -> None:
         assert json.loads(last[2].removeprefix("data:"))["code"] == "InternalError"
 
 
+async def test_half_a_character_does_no_harm() -> None:
+    async with running() as server:
+        for text in ("你好\ud83d。", LONG_TEXT + "\ud83dあ。"):
+            status, told = await ask(server, "POST", SPEECH_PATH, json=body(text=text), headers=SSE)
+            assert status == 200
+            assert "data:" in told
+
+
 async def test_a_failing_model_fails_a_whole_answer() -> None:
     async with running(engine=FakeEngine(fail_at={"vocoder": 3})) as server:
         status, error = await ask(server, "POST", SPEECH_PATH, json=body(text=LONG_TEXT))
