@@ -17,6 +17,8 @@ from aiohttp import web
 
 from server.backend import Backend
 from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
+from server.dashscope.routes import dashscope_routes
+from server.dashscope.socket import INFERENCE_PATH
 from server.elevenlabs.routes import SPEECH_PATH as ELEVENLABS_PATH
 from server.elevenlabs.routes import add_elevenlabs
 from server.load_endpoint import LOAD_PATH, LoadEndpoint
@@ -45,6 +47,7 @@ Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://
 
 GET {path}    WebSocket; the protocol is in docs/protocol.md
 GET, POST {tts}    speech for curl and <audio> tags: text, voice, format, ...
+GET {dashscope}    DashScope's, a WebSocket
 POST {speech}    OpenAI's; docs/protocols.md has all protocols
 POST {elevenlabs}    ElevenLabs', with its WebSockets
 GET {voices}    voices, speakers, emotions
@@ -85,6 +88,7 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_post(SPEECH_PATH, openai.speech)
     add_elevenlabs(app.router, backend, our_voices=voices.list_voices, our_models=openai.models)
     app.router.add_get(SPEECH_VOICES_PATH, openai.voices)
+    app.router.add_routes(dashscope_routes(backend))
     app.cleanup_ctx.append(partial(_while_running, "loop lag", lag.run))
     app.cleanup_ctx.append(partial(_while_running, "warm-up", partial(keep_warm, backend)))
     app.on_shutdown.append(_cut_connections)
@@ -101,6 +105,7 @@ async def welcome(request: web.Request) -> web.Response:
         openapi=OPENAPI_PATH,
         tts=TTS_PATH,
         speech=SPEECH_PATH,
+        dashscope=INFERENCE_PATH,
         elevenlabs=ELEVENLABS_PATH,
         voices=VOICES_PATH,
         reload=RELOAD_PATH,

@@ -15,6 +15,8 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from server.cache_endpoint import CACHE_PATH, CLEAR_PATH
+from server.dashscope.http import AUDIO_PATH, GENERATION_PATH, SynthesisRequest
+from server.dashscope.http import SPEECH_PATH as DASHSCOPE_PATH
 from server.elevenlabs.messages import SpeechRequest as ElevenLabsRequest
 from server.elevenlabs.routes import PREFIX
 from server.elevenlabs.routes import SPEECH_PATH as ELEVENLABS_PATH
@@ -41,6 +43,7 @@ def describe_http() -> Document:
     schemas: dict[str, Any] = {}
     speech = _body(SpeechRequest, schemas)
     elevenlabs = _body(ElevenLabsRequest, schemas, name="ElevenLabsRequest")
+    dashscope = _body(SynthesisRequest, schemas, name="DashScopeRequest")
     tts = _body(TtsRequest, schemas, _JSON, *FORMS)
     paths = {
         TTS_PATH: {
@@ -50,6 +53,11 @@ def describe_http() -> Document:
         SPEECH_PATH: {"post": _operation("Speak a text (OpenAI)", (*_AUDIO, _EVENTS), body=speech)},
         MODELS_PATH: {"get": _operation("List the models (OpenAI)", (_JSON,))},
         SPEECH_VOICES_PATH: {"get": _operation("List names of voices", (_JSON,))},
+        DASHSCOPE_PATH: {"post": _operation("Speak a text (CosyVoice)", (_JSON, _EVENTS), body=dashscope)},
+        GENERATION_PATH: {"post": _operation("Speak a text (Qwen-TTS)", (_JSON, _EVENTS), body=dashscope)},
+        f"{AUDIO_PATH}{{name}}": {
+            "get": _operation("Audio that was spoken (DashScope)", _AUDIO, parameters=[_in_path("name")])
+        },
         TEXT_PATH: {
             "post": _operation("What will be spoken, and why", (_JSON,), body=_body(TextRequest, schemas))
         },

@@ -7,7 +7,14 @@ from server.native import PATH
 from server.openapi import describe_http
 from tests.server.harness import ask, running
 
-SOCKETS = (PATH, "stream-input")  # WebSockets: how their paths end
+SOCKETS = (
+    PATH,
+    "stream-input",
+    "/inference",
+    "/inference/",
+    "/realtime",
+    "/realtime/",
+)  # WebSockets: how their paths end
 
 
 async def test_every_route_is_described_and_none_that_is_not_there() -> None:
