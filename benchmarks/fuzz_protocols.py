@@ -185,7 +185,12 @@ async def attack_socket(address: str, path: str, source: random.Random, findings
     message = SOCKETS[path]
     try:
         async with connect(
-            f"ws://{address}{path}", compression=None, proxy=None, max_size=None, close_timeout=CLOSE_S
+            f"ws://{address}{path}",
+            compression=None,
+            proxy=None,
+            max_size=None,
+            close_timeout=CLOSE_S,
+            max_queue=None,
         ) as ws:
             for _ in range(source.randint(0, 25)):
                 await ws.send(frame(message(source), source))
