@@ -56,7 +56,7 @@ class Findings:
         """Note a failure; the first three of a kind are printed."""
         self.failures[kind] += 1
         if self.failures[kind] <= 3:
-            sys.stdout.write(f"{kind}: {detail[:400]}\n")
+            sys.stdout.write(f"{kind}: {detail[:3000]}\n")
 
 
 Message = dict[str, Any]

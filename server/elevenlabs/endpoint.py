@@ -137,4 +137,5 @@ def _alignments(alignment: Alignment | None, rate: int) -> dict[str, object]:
 
 
 def _json(fields: object) -> bytes:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+    """Return JSON; lone surrogates of a client's text come back as `?`, one for each."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

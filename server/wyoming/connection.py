@@ -206,6 +206,8 @@ class WyomingConnection:
         Raises:
             ConnectionError: It is gone, or has read nothing for too long.
         """
+        if self._writer.is_closing():  # asyncio would say nothing, uvloop that the handler is closed
+            raise ConnectionResetError("the client is gone")
         self._writer.write(data)
         slow_reader_s = self._limits.slow_reader_s
         try:

@@ -238,3 +238,13 @@ async def test_a_client_that_leaves_stops_the_model() -> None:
         await server.backend.door.close(0)
         assert server.backend.door.n_inside == 0
         assert server.engine.calls.count("encoder") < 30  # of 40 sentences
+
+
+@pytest.mark.parametrize("path", ["/with-timestamps", "/stream/with-timestamps"])
+async def test_half_a_character_is_a_question_mark(path: str) -> None:
+    async with running() as server:
+        status, _, body = await post(server, f"{SPEECH}{path}{PCM}", b'{"text": "a\\ud83d b"}')
+    assert status == 200
+    lines = [json.loads(line) for line in body.splitlines()]
+    characters = [char for line in lines for char in (line["alignment"] or {"characters": []})["characters"]]
+    assert "".join(characters) == "a? b"

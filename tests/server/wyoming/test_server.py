@@ -6,11 +6,12 @@ import asyncio
 import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from server.serving import shut_down
+from server.wyoming.connection import WyomingConnection
 from server.wyoming.framing import EventReader, WyomingEvent, encode
 from streaming.engines.fake import FakeEngine
 from tests.server.harness import LONG_TEXT, Gate, Server, limits, running
@@ -350,3 +351,21 @@ async def test_at_shutdown_who_takes_too_long_is_told() -> None:
         leaving = asyncio.create_task(shut_down(server.runner))
         assert await client.error() == "overloaded"
         await leaving
+
+
+async def test_a_client_that_left_is_no_failure_on_uvloop() -> None:
+    """Only there does a transport that is closed refuse to be written to with an error that is no OSError."""
+
+    class Closed:
+        def is_closing(self) -> bool:
+            return True
+
+        def write(self, data: bytes) -> None:
+            raise RuntimeError("the handler is closed")
+
+    async with talking() as (server, _):
+        reader = asyncio.StreamReader()
+        writer = cast(asyncio.StreamWriter, cast(Any, Closed()))
+        connection = WyomingConnection(reader, writer, server.backend, lambda: b"", "w1")
+        with pytest.raises(ConnectionError):
+            await connection._write(b"x")
