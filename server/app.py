@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from server.backend import Backend
+from server.bodies import BODY_S
 from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
 from server.dashscope.routes import dashscope_routes
 from server.dashscope.socket import INFERENCE_PATH
@@ -70,6 +71,7 @@ def build_app(backend: Backend) -> web.Application:
     cache = CacheEndpoint(backend)
     lag = LoopLagMeter()
     app[BACKEND] = backend
+    app[BODY_S] = backend.config.limits.body_s
     app[NATIVE] = native
     app[WYOMING] = WyomingServer(backend)
     app.router.add_get("/", welcome)
@@ -83,7 +85,7 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_post(CLEAR_PATH, cache.clear)
     app.router.add_get(PATH, native.handle)
     tts, openai = TtsEndpoint(backend), OpenAiEndpoint(backend)
-    app.router.add_get(TTS_PATH, tts.speak)
+    app.router.add_get(TTS_PATH, tts.speak, allow_head=False)  # a HEAD would compute it all
     app.router.add_post(TTS_PATH, tts.speak)
     app.router.add_post(SPEECH_PATH, openai.speech)
     add_elevenlabs(app.router, backend, our_voices=voices.list_voices, our_models=openai.models)

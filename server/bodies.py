@@ -7,8 +7,9 @@ State   none
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 
 from aiohttp import web
@@ -16,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from streaming.errors import BadRequestError
 
+BODY_S = web.AppKey("body_s", float)
+"""Of the application: how long a body may take (`limits.body_s`)."""
 MAX_SHOWN_CHARS = 40
 
 
@@ -26,6 +29,7 @@ class Body(BaseModel):
 
 
 BodyType = TypeVar("BodyType", bound=BaseModel)
+Received = TypeVar("Received")
 
 
 class BadFieldError(BadRequestError):
@@ -42,18 +46,34 @@ async def read_body(
     """Read and check a request's JSON; what it does not say may come from `defaults`.
 
     Raises:
-        BadRequestError: It is not JSON.
+        BadRequestError: It is not JSON, too large, or too long in coming.
         BadFieldError: It is not what the model wants.
     """
     try:
-        fields = await request.json()
-    except (json.JSONDecodeError, UnicodeDecodeError, LookupError) as error:
+        fields = json.loads(await received(request.read(), request))  # UTF-8, whatever charset is claimed
+    except ValueError as error:
         raise BadRequestError(f"the body is not JSON: {error}") from None
     except RecursionError:
         raise BadRequestError("the body is not JSON that can be read: it is nested too deeply") from None
     if defaults and isinstance(fields, dict):
         fields = {**defaults, **fields}
     return validate(fields, model)
+
+
+async def received(reading: Awaitable[Received], request: web.Request) -> Received:
+    """Wait for a body, but not for ever.
+
+    Raises:
+        BadRequestError: It is too large, or did not come in time.
+    """
+    body_s = request.app[BODY_S]
+    try:
+        async with asyncio.timeout(body_s):
+            return await reading
+    except TimeoutError:
+        raise BadRequestError(f"the body did not come within {body_s:g} s") from None
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BadRequestError(f"the body is too large: {error.text}") from None
 
 
 def validate(fields: object, model: type[BodyType]) -> BodyType:

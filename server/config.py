@@ -228,6 +228,7 @@ class LimitConfig(_Section):
     send_buffer_bytes: Annotated[int, Field(ge=1024)] = 32768
     slow_reader_s: PositiveSeconds = 20.0
     open_s: PositiveSeconds = 60.0
+    body_s: PositiveSeconds = 20.0
     idle_s: PositiveSeconds = 300.0
     context_idle_s: PositiveSeconds = 60.0
     heartbeat_s: PositiveSeconds = 20.0

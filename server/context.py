@@ -83,7 +83,10 @@ class Context:
         self._on_over = on_over
         self._encoders = encoders
         self._packer = Packer(settings.ctx, settings.voice_rate, settings.output)
-        self._credit = CreditWindow(settings.window_ms, settings.output.rate)
+        # What an encoder holds back is not on its way: a client cannot grant more for it.
+        self._credit = CreditWindow(
+            settings.window_ms, settings.output.rate, settings.output.encoding.held_samples
+        )
         self._idle: asyncio.Timeout | None = None
         self._held: Piece | None = None
         self._unsent: list[Piece] = []  # of which the codec has said nothing yet

@@ -14,12 +14,12 @@ import asyncio
 class CreditWindow:
     """Credit of one utterance; unlimited when the window is 0."""
 
-    def __init__(self, window_ms: int, rate: int) -> None:
-        """Start with `window_ms` of audio granted, at `rate` samples per second."""
+    def __init__(self, window_ms: int, rate: int, free_samples: int = 0) -> None:
+        """Start with `window_ms` of audio granted, at `rate` samples per second, and `free_samples` more."""
         self._unlimited = window_ms == 0
         self._granted_ms = window_ms
         self._rate = rate
-        self._spent_samples = 0
+        self._spent_samples = -free_samples
         self._changed = asyncio.Event()
 
     def grant(self, ms: int) -> None:

@@ -7,16 +7,17 @@ It does not know which protocol's request it was, nor how that one words its err
 
 The status waits for the first audio, so that whatever goes wrong before is an error of the usual shape. After
 that a failure can only be told by cutting the connection: the client sees an incomplete body. A client that
-leaves is noticed with the next write, which ends the utterance; at most one block was computed for nobody.
+leaves is noticed while the first audio is waited for, and with every write, which ends the utterance; at most
+one block was computed for nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import hdrs, web
 
@@ -24,6 +25,8 @@ from server.rendering import Rendered, Rendering, Sound
 from streaming.errors import RequestError, StreamError, SynthesisError
 
 logger = logging.getLogger(__name__)
+
+CHECK_S = 0.25  # between two looks whether a client is still there, before anything is sent
 
 
 async def audio_bytes(rendering: Rendering) -> AsyncIterator[bytes]:
@@ -58,8 +61,12 @@ async def respond(
     Raises:
         StreamError: Nothing was sent yet.
     """
-    async with aclosing(cast("AsyncGenerator[bytes, None]", body)) as pieces:
-        first = await anext(pieces, b"")
+    async with aclosing(_guarded(cast("AsyncGenerator[bytes, None]", body))) as pieces:
+        try:
+            first = await _while_there(request, anext(pieces, b""))
+        except ConnectionError:
+            logger.info("%s left before the first audio", request.path)
+            return web.Response(status=web.HTTPRequestTimeout.status_code)  # which nobody reads
         response = web.StreamResponse(headers={hdrs.CACHE_CONTROL: "no-store", **headers})
         try:
             await response.prepare(request)
@@ -76,6 +83,37 @@ async def respond(
             _log(request, error)
             await _say_and_cut(request, response, last_words(error), slow_reader_s)
     return response
+
+
+async def _guarded(body: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield what the body does; the outer edge of a request: whatever fails is a StreamError from here on."""
+    async with aclosing(body):
+        try:
+            async for piece in body:
+                yield piece
+        except StreamError:
+            raise
+        except Exception as error:
+            logger.exception("a response failed")
+            raise SynthesisError("synthesis failed") from error
+
+
+async def _while_there(request: web.Request, first: Coroutine[Any, Any, bytes]) -> bytes:
+    """Wait for the first audio as long as the client does.
+
+    Raises:
+        ConnectionResetError: It has left.
+    """
+    waiting = asyncio.ensure_future(first)
+    try:
+        while not (await asyncio.wait({waiting}, timeout=CHECK_S))[0]:
+            if request.transport is None or request.transport.is_closing():
+                raise ConnectionResetError("the client has left")
+        return waiting.result()
+    finally:
+        if not waiting.done():
+            waiting.cancel()
+            await asyncio.wait({waiting})
 
 
 def cut(request: web.Request) -> None:

@@ -23,7 +23,7 @@ from server.backend import Backend
 from server.bodies import BadFieldError, Body, read_body, shown
 from server.http_audio import audio_bytes, described, respond
 from server.rendering import Rendering
-from server.speaking import Wish, begin
+from server.speaking import Wish, begin, speak_whole
 from streaming.audio.formats import Codec, Encoding, nearest_rate
 from streaming.errors import (
     OverloadedError,
@@ -139,8 +139,7 @@ class OpenAiEndpoint:
                 key=key,
             ),
         )
-        rendering.utterance.append(asked.input)
-        rendering.utterance.end()
+        speak_whole(rendering, asked.input)
         return rendering
 
 

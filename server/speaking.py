@@ -74,3 +74,19 @@ def begin(backend: Backend, wish: Wish) -> Rendering:
         ssml=wish.ssml,
     )
     return Rendering(utterance, wish.encoding, backend.encoders)
+
+
+def speak_whole(rendering: Rendering, text: str) -> None:
+    """Give an utterance its whole text; where it cannot be spoken, nothing of it is left behind.
+
+    Raises:
+        SsmlError: It is SSML that is not understood.
+        TextTooLongError: It is longer than an utterance may be.
+        OverloadedError: Too much text waits to be spoken.
+    """
+    try:
+        rendering.utterance.append(text)
+        rendering.utterance.end()
+    except BaseException:
+        rendering.utterance.cancel()
+        raise

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from server.auth import check_token
 from server.backend import Backend
-from server.bodies import read_body, shown, validate
+from server.bodies import read_body, received, shown, validate
 from server.http_audio import audio_bytes, described, respond
 from server.messages import MAX_LEXICON, MAX_NAME_CHARS
 from server.rendering import Rendering
-from server.speaking import Wish, begin
+from server.speaking import Wish, begin, speak_whole
 from streaming.audio.formats import Codec, Encoding, nearest_rate
 from streaming.errors import (
     BadRequestError,
@@ -32,6 +32,7 @@ from streaming.errors import (
 from streaming.types import Style
 
 TTS_PATH = "/v1/tts"
+UTF_8 = ("utf-8", "utf8")
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CODECS = {
     "mp3": Codec.MP3,
@@ -110,8 +111,7 @@ class TtsEndpoint:
             _encoding(asked), asked.voice, style=style, ssml=asked.ssml, lexicon=asked.lexicon, key=key
         )
         rendering = begin(self._backend, wish)
-        rendering.utterance.append(asked.text)
-        rendering.utterance.end()
+        speak_whole(rendering, asked.text)
         return rendering
 
 
@@ -125,9 +125,11 @@ async def _asked(request: web.Request) -> TtsRequest:
     if request.method != hdrs.METH_POST:
         return validate(query, TtsRequest)
     if request.content_type in FORMS:
+        if (request.charset or "utf-8").lower() not in UTF_8:  # others may take minutes to decode
+            raise BadRequestError(f"charset: found {shown(request.charset)}; allowed: utf-8")
         try:
-            form = await request.post()
-        except ValueError as error:
+            form = await received(request.post(), request)
+        except (ValueError, LookupError, RuntimeError) as error:
             raise BadRequestError(f"the form cannot be read: {error}") from None
         return validate(query | {name: value for name, value in form.items() if value != ""}, TtsRequest)
     return await read_body(request, TtsRequest, query)

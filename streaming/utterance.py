@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from streaming.account import Account
-from streaming.errors import TextTooLongError, UnexpectedMessageError
+from streaming.errors import SsmlError, TextTooLongError, UnexpectedMessageError
 from streaming.events import (
     AudioReady,
     Event,
@@ -145,7 +145,7 @@ class Utterance:
         """Add text, cut anywhere.
 
         Raises:
-            SsmlError: It is SSML that is not understood; nothing of it that was not spoken yet will be.
+            SsmlError: It is SSML that is not understood; the utterance is cancelled.
             TextTooLongError: The utterance would exceed `max_chars`; nothing is added.
             OverloadedError: Too much text waits to be spoken, of all utterances together; nothing is added.
             UnexpectedMessageError: The utterance has ended or was cancelled.
@@ -160,7 +160,7 @@ class Utterance:
                 self._counted_chars += len(text)
             self._account.note_text(len(text))
             self._unspoken_tail = True
-            self._enqueue(self._reader.push(text))
+            self._enqueue(self._understood(lambda: self._reader.push(text)))
 
     def flush(self, flush_id: int | str) -> None:
         """Speak what was appended so far, finished or not, and report when it has been spoken.
@@ -177,12 +177,12 @@ class Utterance:
         """No more text comes: speak the rest, then finish.
 
         Raises:
-            SsmlError: The SSML is not complete.
+            SsmlError: The SSML is not complete; the utterance is cancelled.
             UnexpectedMessageError: The utterance has ended or was cancelled.
         """
         self._refuse_if_over("end")
         self._unspoken_tail = False
-        self._enqueue(self._reader.end())
+        self._enqueue(self._understood(self._reader.end))
         self._ended = True
         self._wake.set()
 
@@ -446,6 +446,14 @@ class Utterance:
         if not self._policy.max_delay_ms or not self._unspoken_tail:
             return None
         return max(self._account.last_text_s + self._policy.max_delay_ms / 1000.0 - self._clock(), 0.0)
+
+    def _understood(self, read: Callable[[], Iterable[Piece]]) -> list[Piece]:
+        """Read text; what is not understood ends the utterance, whether or not its owner does."""
+        try:
+            return list(read())
+        except SsmlError:
+            self.cancel()
+            raise
 
     def _flush_reader(self, received_s: float) -> None:
         self._unspoken_tail = False

@@ -28,12 +28,13 @@ from server.elevenlabs.formats import DEFAULT_FORMAT, encoding_of
 from server.elevenlabs.messages import SpeechRequest
 from server.http_audio import audio_bytes, respond
 from server.rendering import Rendering
-from server.speaking import Wish, begin
+from server.speaking import Wish, begin, speak_whole
 from streaming.errors import StreamError, TextTooLongError
 from streaming.events import Finished, Flushed
 from streaming.types import Style
 
 JSON = "application/json"
+_LINE_ENDS = "\x85\u2028\u2029"  # to JSON they are none; httpx, which the SDK reads with, splits lines there
 BASE64_BYTES = 3  # that many bytes become four characters, without filling
 
 Body = Callable[[Rendering, str], AsyncIterator[bytes]]
@@ -83,8 +84,7 @@ class ElevenLabsEndpoint:
             key=key,
         )
         rendering = begin(self._backend, wish)
-        rendering.utterance.append(asked.text)
-        rendering.utterance.end()
+        speak_whole(rendering, asked.text)
         return rendering
 
 
@@ -137,5 +137,8 @@ def _alignments(alignment: Alignment | None, rate: int) -> dict[str, object]:
 
 
 def _json(fields: object) -> bytes:
-    """Return JSON; lone surrogates of a client's text come back as `?`, one for each."""
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    """Return JSON on one line for every reader; lone surrogates of a client's text come back as `?`."""
+    data = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    for char in _LINE_ENDS:
+        data = data.replace(char.encode(), b"\\u%04x" % ord(char))
+    return data

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiohttp import web
 
@@ -17,6 +19,7 @@ from server.auth import check_credentials
 from server.backend import Backend
 from server.bodies import validate
 from server.connection import CLOSE_NORMAL, SHORTEST_WAIT_S
+from server.doors import Door
 from server.elevenlabs.access import bare, credentials_of
 from server.elevenlabs.contexts import Contexts
 from server.elevenlabs.conversation import CloseWhenOver, Conversation, ManyContexts, OneContext
@@ -27,10 +30,19 @@ from server.http_audio import described
 from server.json_socket import JsonSocket, accepted
 from server.rendering import Rendering
 from server.speaking import Wish, begin
-from streaming.errors import BadRequestError, IdleTimeoutError, OverloadedError, StreamError
+from streaming.errors import (
+    BadRequestError,
+    IdleTimeoutError,
+    OverloadedError,
+    StreamError,
+    UnauthorizedError,
+)
 from streaming.types import Style
 
 logger = logging.getLogger(__name__)
+
+KEY_S = 5.0  # in which a client that has shown no key must do so
+MAX_STRANGERS = 16  # such clients at a time
 
 
 class ElevenLabsSockets:
@@ -38,22 +50,19 @@ class ElevenLabsSockets:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._strangers = Door(MAX_STRANGERS, backend.config.limits.retry_after_ms)
 
     async def one_context(self, request: web.Request) -> web.StreamResponse:
         """Serve `stream-input`. What cannot be spoken is said over the socket, where the SDK looks for it."""
         try:
             key = self._key(request)
+            if key is None:
+                return await self._serve_stranger(request, many=False)
             with self._backend.door.entered():
                 async with accepted(request, self._backend) as socket:
-                    try:
+                    with _told(socket):
                         plan = _Plan(self._backend, request, key)
-                    except StreamError as error:
-                        socket.say(error_map(error))
-                        socket.close_with(close_code(error), described(error))
-                    else:
-                        limits = self._backend.config.limits
-                        talk = OneContext(limits.retry_after_ms, auto_mode=plan.query.auto_mode)
-                        await Session(socket, talk, plan).serve()
+                        await Session(socket, self._talk(plan, many=False), plan).serve()
                 return socket.response
         except StreamError as error:
             return refused(error, {})
@@ -64,17 +73,57 @@ class ElevenLabsSockets:
         LiveKit waits for ever where a socket is closed between the handshake and its own first message.
         """
         try:
-            plan = _Plan(self._backend, request, self._key(request))
-            limits = self._backend.config.limits
-            talk = ManyContexts(
-                limits.contexts_per_connection, limits.retry_after_ms, auto_mode=plan.query.auto_mode
-            )
+            key = self._key(request)
+            if key is None:
+                return await self._serve_stranger(request, many=True)
+            plan = _Plan(self._backend, request, key)
             with self._backend.door.entered():
                 async with accepted(request, self._backend) as socket:
-                    await Session(socket, talk, plan).serve()
+                    await Session(socket, self._talk(plan, many=True), plan).serve()
                 return socket.response
         except StreamError as error:
             return refused(error, {})
+
+    async def _serve_stranger(self, request: web.Request, *, many: bool) -> web.StreamResponse:
+        """Serve a client whose first message must show the key; until then it has little time.
+
+        Raises:
+            OverloadedError: Too many such clients are there.
+        """
+        with self._strangers.entered():
+            async with accepted(request, self._backend) as socket:
+                with _told(socket):
+                    first = await self._shown(socket)
+                    if first is not None:
+                        plan = _Plan(self._backend, request, self._key_in(first))
+                        with self._backend.door.entered():
+                            await Session(socket, self._talk(plan, many=many), plan).serve(first)
+            return socket.response
+
+    async def _shown(self, socket: JsonSocket) -> ClientMessage | None:
+        """Return the first message of a stranger; None if the client has left.
+
+        Raises:
+            UnauthorizedError: It did not come in time.
+            BadRequestError: It is none.
+        """
+        try:
+            fields = await socket.receive(KEY_S)
+        except IdleTimeoutError:
+            raise UnauthorizedError(f"no key was shown within {KEY_S:g} s") from None
+        return None if fields is None else validate(fields, ClientMessage)
+
+    def _key_in(self, first: ClientMessage) -> str:
+        shown = first.xi_api_key or bare(first.authorization)
+        return check_credentials(shown, self._backend.config.auth)
+
+    def _talk(self, plan: _Plan, *, many: bool) -> Conversation:
+        limits = self._backend.config.limits
+        if not many:
+            return OneContext(limits.retry_after_ms, auto_mode=plan.query.auto_mode)
+        return ManyContexts(
+            limits.contexts_per_connection, limits.retry_after_ms, auto_mode=plan.query.auto_mode
+        )
 
     def _key(self, request: web.Request) -> str | None:
         """Return on whose account it is; None if that is for the first message to show.
@@ -82,15 +131,26 @@ class ElevenLabsSockets:
         Raises:
             UnauthorizedError: A key is shown, and it is not valid.
         """
+        auth = self._backend.config.auth
         found = credentials_of(request)
-        return check_credentials(found, self._backend.config.auth) if found else None
+        return check_credentials(found, auth) if found or not auth.tokens else None
+
+
+@contextmanager
+def _told(socket: JsonSocket) -> Iterator[None]:
+    """Say over the socket what keeps it from being served."""
+    try:
+        yield
+    except StreamError as error:
+        socket.say(error_map(error))
+        socket.close_with(close_code(error), described(error))
 
 
 class _Plan:
     """What all utterances of a socket have in common."""
 
-    def __init__(self, backend: Backend, request: web.Request, key: str | None) -> None:
-        """Take the query; without a key the first message must show it.
+    def __init__(self, backend: Backend, request: web.Request, key: str) -> None:
+        """Take the query.
 
         Raises:
             StreamError: No utterance could be spoken so.
@@ -118,7 +178,7 @@ class _Plan:
             model=self.query.model_id,
             style=Style(speed=settings.possible_speed, seed=self.query.seed),
             ssml=self.query.enable_ssml_parsing,
-            key=self.key or "",
+            key=self.key,
         )
         return begin(self.backend, wish)
 
@@ -140,9 +200,14 @@ class Session:
         self._closes_when_over = False
         self._bad_messages = 0
 
-    async def serve(self) -> None:
-        """Talk to the client until either side ends it. Cancelling it cuts the connection."""
+    async def serve(self, first: ClientMessage | None = None) -> None:
+        """Talk to the client until either side ends it. Cancelling it cuts the connection.
+
+        `first` is a message that was received before.
+        """
         async with asyncio.TaskGroup() as tasks:
+            if first is not None:
+                self._receive(first, tasks)
             reader = tasks.create_task(self._read(tasks), name=f"{self._socket.label} reader")
             await self._ended
             self._contexts.drop_all()
@@ -178,17 +243,9 @@ class Session:
             self._end_with(IdleTimeoutError(f"no message for {self._plan.idle_s:g} s"))
 
     def _receive(self, message: ClientMessage, tasks: asyncio.TaskGroup) -> None:
-        """Act on a message; never waits.
-
-        Raises:
-            UnauthorizedError: No valid key was shown, neither before nor in this message.
-        """
+        """Act on a message; never waits."""
         if self._ended.done():
             return
-        plan = self._plan
-        if plan.key is None:
-            shown = message.xi_api_key or bare(message.authorization)
-            plan.key = check_credentials(shown, plan.backend.config.auth)
         self._contexts.note_alive(message.context)
         actions = self._conversation.receive(message)
         self._contexts.perform(actions, tasks)

@@ -125,4 +125,5 @@ def _object(text: bytes, what: str) -> dict[str, Any]:
 
 
 def _json(fields: object) -> bytes:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+    """Return JSON; lone surrogates of a client's text come back as `?`."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

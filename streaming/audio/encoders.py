@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, cast
+from weakref import finalize
 
 import numpy as np
 
@@ -133,6 +134,10 @@ class LibraryEncoder:
             recipe.encoder, rate=encoding.rate, options=recipe.encoder_options, layout="mono"
         )
         self._stream = cast("AudioStream", stream)
+        # Container and stream hold each other: dropped before the end, by a cancel, they would wait for the
+        # garbage collector.
+        self._on_drop = finalize(self, self._container.close)
+        self._on_drop.atexit = False
         if encoding.bits_per_second is not None:
             self._stream.bit_rate = encoding.bits_per_second
 
@@ -148,7 +153,7 @@ class LibraryEncoder:
         if self._frames.n_samples:
             for packet in self._stream.encode(None):
                 self._container.mux(packet)
-        self._container.close()
+        self._on_drop()
         return self._written.take()
 
 

@@ -49,7 +49,8 @@ class Codec(StrEnum):
 
 
 DEFAULT_KBPS = {Codec.MP3: 64, Codec.OPUS: 32, Codec.AAC: 64}  # of speech, mono
-KBPS = {Codec.MP3: (8, 320), Codec.OPUS: (6, 510), Codec.AAC: (16, 320)}
+KBPS = {Codec.MP3: (8, 320), Codec.OPUS: (6, 256), Codec.AAC: (16, 320)}  # libopus has 256 for one channel
+_HELD_SAMPLES = {Codec.MP3: 2 * 1152, Codec.AAC: 2 * 1024, Codec.FLAC: 1152}
 _CONTENT_TYPES = {
     Codec.PCM_S16LE: "audio/pcm",
     Codec.PCM_F32LE: "audio/pcm",
@@ -98,6 +99,13 @@ class Encoding:
         if not low <= self.kbps <= high:
             text = f"bit rate of {self.codec}: found {self.kbps}; allowed: {low} to {high} kbit/s"
             raise UnsupportedFormatError(text)
+
+    @property
+    def held_samples(self) -> int:
+        """Most samples that the encoder takes before it says anything about them."""
+        if self.codec is Codec.OPUS:
+            return self.rate // 50
+        return _HELD_SAMPLES.get(self.codec, 0)
 
     @property
     def bits_per_second(self) -> int | None:

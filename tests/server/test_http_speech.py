@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -315,3 +316,99 @@ async def test_ssml_and_lexicon_work_over_plain_http() -> None:
             assert len(await response.read()) > 16_000  # a second of silence, and a word
         status, answer = await ask(server, "POST", TTS, json={"text": "行", "lexicon": {"行": "xx9"}})
         assert (status, answer["error"]["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("text", ["<speak>" + "你" * 900, "<speak>你好<b></speak>", "<speak>你好", "<sp"])
+async def test_ssml_that_is_refused_leaves_nothing_behind(text: str) -> None:
+    async with running() as server:
+        for _ in range(3):
+            status, answer = await ask(server, "POST", TTS, json={"text": text, "ssml": True})
+            assert (status, answer["error"]["code"]) == (400, "bad_ssml")
+        assert server.backend.admission.statistics().chars == 0
+
+
+@pytest.mark.parametrize("path", [TTS, SPEECH])
+async def test_the_charset_of_a_request_is_not_believed(path: str) -> None:
+    """A decoder that the client chooses may take minutes: punycode is quadratic."""
+    body = json.dumps({"text": TEXT, "input": TEXT, "format": "pcm"}).encode()
+    async with running() as server, aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{server.port}{path}"
+        for charset in ("punycode", "undefined", "no-such", "utf-16"):
+            headers = {"Content-Type": f"application/json; charset={charset}"}
+            post = session.post(url, data=body, headers=headers)
+            async with post as response:  # `text` is no field of the one, `input` none of the other
+                assert response.status in (200, 400)
+            headers = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+            status, answer = await ask(server, "POST", TTS, data=b"text=a", headers=headers)
+            assert status == 400
+            assert "allowed: utf-8" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"text": ' + b"9" * 5000 + b"}", b'{"text": "' + b"a" * (1 << 20) + b'"}']
+)
+@pytest.mark.parametrize("path", [TTS, SPEECH])
+async def test_absurd_bodies_are_refused_in_the_usual_shape(path: str, body: bytes) -> None:
+    async with running() as server:
+        status, answer = await ask(
+            server, "POST", path, data=io.BytesIO(body), headers={"Content-Type": "application/json"}
+        )
+        assert status == 400
+        assert answer["error"]["message"].startswith(("the body is", "input:", "text:"))
+
+
+async def test_a_form_that_cannot_be_read_is_refused() -> None:
+    head = b"Content-Disposition: form-data; name=text\r\nContent-Transfer-Encoding: what"
+    part = b"--x\r\n" + head + b"\r\n\r\na\r\n--x--\r\n"
+    async with running() as server:
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        status, answer = await ask(server, "POST", TTS, data=part, headers=headers)
+        assert (status, answer["error"]["code"]) == (400, "bad_request")
+
+
+async def test_a_body_that_does_not_come_gives_its_place_back() -> None:
+    async with running(limits(body_s=0.05, requests=1)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = b"POST /v1/tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9"
+        writer.write(head + b"\r\n\r\n{")
+        assert b" 400 " in await reader.readline()
+        assert server.backend.door.n_inside == 0
+        writer.close()
+
+
+async def test_a_head_computes_nothing() -> None:
+    async with running() as server:
+        assert (await ask(server, "HEAD", f"{TTS}?text=x"))[0] == 405
+        assert server.engine.calls == []
+
+
+async def test_a_bit_rate_that_the_library_lacks_is_refused_not_a_failure() -> None:
+    async with running() as server:
+        status, answer = await ask(server, "GET", f"{TTS}?text=x&format=opus&kbps=300")
+        assert (status, answer["error"]["code"]) == (400, "unsupported_format")
+        url = f"http://127.0.0.1:{server.port}{TTS}?text=x&format=opus&kbps=256"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            assert response.status == 200
+
+
+async def test_an_unforeseen_failure_has_the_usual_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(encoding: object) -> None:
+        raise RuntimeError("no such thing")
+
+    async with running() as server:
+        monkeypatch.setattr("server.rendering.open_encoder", fails)
+        async with speech(server) as response:
+            assert (response.status, response.headers["x-should-retry"]) == (500, "false")
+            assert (await response.json())["error"]["message"] == "synthesis failed"
+
+
+async def test_who_leaves_before_the_first_audio_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.http_audio.CHECK_S", 0.01)
+    gate = Gate()
+    async with running(engine=FakeEngine(before_call=gate)) as server:
+        asking = asyncio.create_task(spoken(server))
+        assert await asyncio.to_thread(gate.reached.wait, 30)
+        asking.cancel()
+        await server.backend.door.close(20)  # until nobody is inside, while the call is still held
+        assert server.backend.door.n_inside == 0
+        gate.opened.set()

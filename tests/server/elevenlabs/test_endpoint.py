@@ -248,3 +248,14 @@ async def test_half_a_character_is_a_question_mark(path: str) -> None:
     lines = [json.loads(line) for line in body.splitlines()]
     characters = [char for line in lines for char in (line["alignment"] or {"characters": []})["characters"]]
     assert "".join(characters) == "a? b"
+
+
+async def test_every_reader_of_lines_finds_the_same_lines() -> None:
+    """The SDK's reader splits at characters that JSON may hold as they are."""
+    text = "你好。\u2028今天天气很好。\x85再见。\u2029好。"
+    async with running() as server:
+        status, _, body = await post(server, f"{SPEECH}/stream/with-timestamps{PCM}", {"text": text})
+    assert status == 200
+    lines = [json.loads(line) for line in body.decode().splitlines()]
+    characters = [char for line in lines for char in (line["alignment"] or {"characters": []})["characters"]]
+    assert "".join(characters) == text

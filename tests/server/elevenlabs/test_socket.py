@@ -607,3 +607,29 @@ async def test_the_prefix_is_another_way_to_the_same(path: str) -> None:
         async with connect(url, compression=None, proxy=None) as socket:
             await Peer(socket).send({"text": "你好。", "flush": True})
             assert (await Peer(socket).receive())["audio"]
+
+
+@both
+async def test_strangers_take_no_places_from_others_and_get_little_time(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.elevenlabs.socket.KEY_S", 0.05)
+    config = ServerConfig(auth=TOKENS.auth, limits=LimitConfig(requests=1))
+    headers = {"xi-api-key": "right"}
+    async with (
+        running(config) as server,
+        peer(server, path) as stranger,
+        peer(server, path, additional_headers=headers),
+    ):
+        messages, code, _ = await stranger.rest()
+    assert ([message["error"] for message in messages], code) == (["invalid_api_key"], 1008)
+
+
+@both
+@pytest.mark.parametrize("message", ["[]", "{", {"text": 1}, {"text": "好。"}])
+async def test_a_stranger_learns_nothing_before_the_key(path: str, message: Any) -> None:
+    async with running(TOKENS) as server, peer(server, path, voice="nobody") as stranger:
+        await stranger.send(message)
+        messages, code, _ = await stranger.rest()
+        assert (len(messages), code) == (1, 1008)
+        assert "known" not in messages[0]["message"]

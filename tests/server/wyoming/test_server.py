@@ -369,3 +369,11 @@ async def test_a_client_that_left_is_no_failure_on_uvloop() -> None:
         connection = WyomingConnection(reader, writer, server.backend, lambda: b"", "w1")
         with pytest.raises(ConnectionError):
             await connection._write(b"x")
+
+
+async def test_half_a_character_in_a_ping_comes_back_as_a_question_mark() -> None:
+    async with talking() as (_, client):
+        client.writer.write(b'{"type": "ping", "data": {"text": "a\\ud83d"}}\n')
+        answer = await client.receive()
+        assert answer is not None
+        assert (answer.type, answer.data["text"]) == ("pong", "a?")

@@ -108,3 +108,15 @@ def test_a_higher_bit_rate_takes_more_bytes() -> None:
     sizes = [len(encoded(Encoding(Codec.MP3, 24000, kbps), tone(24000), [])) for kbps in (32, 64, 128)]
     assert sizes == sorted(sizes)
     assert sizes[2] > 3 * sizes[0]
+
+
+@pytest.mark.parametrize("codec", [Codec.FLAC, Codec.AAC, Codec.MP3, Codec.OPUS])
+def test_an_encoder_that_is_dropped_before_its_end_is_closed_at_once(codec: Codec) -> None:
+    encoder = open_encoder(Encoding(codec, 24000))
+    encoder.encode(tone(24000)[:5000])
+    finalizer = getattr(encoder, "_on_drop", None)
+    if finalizer is None:
+        return  # what writes Opus' pages is no container of the library's
+    assert finalizer.alive
+    del encoder
+    assert not finalizer.alive
