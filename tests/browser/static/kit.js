@@ -11,12 +11,13 @@ export async function recorded(url, options = {}) {
   tap.connect(context.destination);
   const client = connect(url, { ...options, context, destination: tap });
   await client.prepare();
-  const samples = () =>
+  /** Everything so far, base64 of float32, and the frame at which it starts. */
+  const heard = () =>
     new Promise((resolve) => {
-      tap.port.onmessage = ({ data }) => resolve(data);
+      tap.port.onmessage = ({ data }) => resolve({ ...data, samples: packed(data.samples) });
       tap.port.postMessage("all");
     });
-  return { client, context, samples };
+  return { client, context, heard };
 }
 
 /** Float32Array to base64, which crosses to Python faster than a list. */
@@ -34,9 +35,11 @@ export class FakeOutput {
     this.kind = "fake";
     this.latencyMs = 0;
     this.maxBuffered = 0;
-    this.sum = 0;
+    this.digests = [];
     this._queue = new PlaybackQueue(rate);
-    this._block = new Float32Array(2400);
+    this._block = new Float32Array(rate / 10);
+    this._minute = new Int16Array(60 * rate);
+    this._filled = 0;
     this._onReport = () => {};
   }
 
@@ -54,17 +57,34 @@ export class FakeOutput {
 
   close() {}
 
-  /** Pull a tenth of a second if there is anything to play; returns whether there was. */
-  pull() {
+  /** Play a tenth of a second, if it is there or `isLast`; returns whether it was. */
+  async pull(isLast) {
     const before = this._queue.report();
-    if (before.events.length) this._onReport(before);
-    if (before.buffered < this._block.length && !before.playing && !this._queue.isIdle && before.buffered === 0) return false;
+    this._onReport(before);
     this.maxBuffered = Math.max(this.maxBuffered, before.buffered);
+    if (before.buffered < this._block.length && !isLast) return false;
     this._queue.render(this._block);
-    for (const sample of this._block) this.sum = (this.sum * 31 + Math.round(sample * 32768)) | 0;
+    for (const sample of this._block) this._minute[this._filled++] = Math.round(sample * 32768);
+    if (this._filled === this._minute.length) await this.digest();
     this._onReport(this._queue.report());
     return true;
   }
+
+  /** SHA-256 of the minute so far, as hexadecimal; the next one begins. */
+  async digest() {
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", this._minute.subarray(0, this._filled)));
+    this.digests.push([...hash].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
+    this._filled = 0;
+  }
+}
+
+/** Let the browser do everything else that is due. */
+export function breathe() {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = resolve;
+    port2.postMessage(null);
+  });
 }
 
 export { connect };
