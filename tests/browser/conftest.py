@@ -17,9 +17,9 @@ from tests.browser.site import Site, serving
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "browser"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = ("--autoplay-policy=no-user-gesture-required", "--no-sandbox", "--disable-gpu")
 
 OpenPage = Callable[..., Awaitable[Page]]
+Launch = Callable[..., Awaitable[Browser]]
 
 
 def chromium() -> str | None:
@@ -36,14 +36,27 @@ def node_modules() -> Path:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
+async def launch() -> AsyncIterator[Launch]:
+    """Start a Chromium with flags of its own; closed with the session."""
     path = chromium()
     if path is None:
         pytest.skip(f"no Chromium: install one, or set CHROMIUM; looked for {', '.join(NAMES)}")
+    browsers = []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield browser
-        await browser.close()
+
+        async def launch(*flags: str) -> Browser:
+            arguments = ["--no-sandbox", "--disable-gpu", *flags]
+            browsers.append(await playwright.chromium.launch(executable_path=path, args=arguments))
+            return browsers[-1]
+
+        yield launch
+        for browser in browsers:
+            await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(launch: Launch) -> Browser:
+    return await launch("--autoplay-policy=no-user-gesture-required")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
