@@ -7,7 +7,7 @@
  *
  * An utterance *needs* as much as its latest audio was late, had one played from the first arrival on:
  * max(arrival - first arrival - place in the audio). The cushion grows to that at once and by half after running
- * dry, and comes back by a quarter of the way with each utterance that needed less. It does not know players.
+ * dry, and comes back by a quarter of the way with each utterance, to what the last eight needed. It does not know players.
  */
 
 export const MIN_MS = 20;
@@ -18,6 +18,7 @@ const MARGIN = 1.25; // on what was needed
 const GROWTH = 1.5; // after running dry
 const GROWTH_MS = 20;
 const CALM = 0.25; // of the way back, per utterance
+const REMEMBERED = 8; // utterances whose need is not forgotten
 
 /** How late the audio of one utterance is, at its worst. */
 export class Lateness {
@@ -50,6 +51,8 @@ export class Cushion {
     this.minMs = minMs;
     this.maxMs = Math.max(minMs, maxMs);
     this.ms = Math.min(Math.max(startMs, this.minMs), this.maxMs);
+    /** @type {number[]} */
+    this._needs = []; // of the last utterances
   }
 
   /**
@@ -70,8 +73,10 @@ export class Cushion {
    * @param {{needMs: number, ranDry: boolean}} lateness
    */
   over({ needMs, ranDry }) {
-    const target = Math.max(this.minMs, needMs * MARGIN);
-    if (!ranDry && target < this.ms) this.ms -= (this.ms - target) * CALM;
+    this._needs.push(ranDry ? Math.max(needMs, this.ms / MARGIN) : needMs);
+    if (this._needs.length > REMEMBERED) this._needs.shift();
+    const target = Math.max(this.minMs, MARGIN * Math.max(...this._needs));
+    if (target < this.ms) this.ms -= (this.ms - target) * CALM;
   }
 
   /** @param {number} ms */

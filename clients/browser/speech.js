@@ -124,6 +124,11 @@ export class Speech extends Emitter {
     return this._track.heardSamples;
   }
 
+  /** Silence that it begins with, as far as is known. */
+  get leadingSilenceMs() {
+    return this._onset.silenceMs;
+  }
+
   /** Samples that were received. */
   get receivedSamples() {
     return this._received;

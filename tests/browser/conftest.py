@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.browser.site import Site, serving
 
@@ -68,9 +68,12 @@ async def site() -> AsyncIterator[Site]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     """Open a page in a fresh profile; at the end nothing may have been said against it on the console."""
-    contexts, said = [], []
+    contexts: list[BrowserContext] = []
+    said: list[str] = []
+    ignored = ["WebSocket connection to"]  # the browser's own words where a test cuts the line
 
-    async def open_page(url: str, **options: object) -> Page:
+    async def open_page(url: str, *, ignores: tuple[str, ...] = (), **options: object) -> Page:
+        ignored.extend(ignores)
         context = await browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
         contexts.append(context)
         page = await context.new_page()
@@ -83,8 +86,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     for context in contexts:
         await context.close()
     wrong = [line for line in said if line.startswith(("error", "warning", "pageerror"))]
-    allowed = ("WebSocket connection to",)  # the browser's own words where a test cuts the line
-    assert [line for line in wrong if not any(words in line for words in allowed)] == []
+    assert [line for line in wrong if not any(words in line for words in ignored)] == []
 
 
 def node(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,10 @@ FADE_MS = 5
 
 async def reference(site: Site, text: str, rate: int = 24_000, **options: Any) -> Samples:
     """The samples of a text, by the Python client."""
-    async with Client(site.stream) as client, client.speak(text, SpeakOptions(rate=rate, **options)) as speech:
+    async with (
+        Client(site.stream) as client,
+        client.speak(text, SpeakOptions(rate=rate, **options)) as speech,
+    ):
         pcm = b"".join([chunk.pcm async for chunk in speech])
     return np.frombuffer(pcm, "<i2").astype(np.int32)
 

@@ -71,7 +71,8 @@ async def serving(config: ServerConfig | None = None, *, is_real: bool = False) 
         await shut_down(runner)
 
 
-Pause = Callable[[int], float]  # number of a piece of data from the server to the seconds that it is held back
+# From the number of a piece of data from the server to the seconds that it is held back.
+Pause = Callable[[int], float]
 
 
 @dataclass
@@ -129,7 +130,6 @@ def jitter(bytes_per_s: float, seed: int, piece_bytes: int = 4096) -> Pause:
 async def proxied(site: Site, pause: Pause = lambda number: 0.0) -> AsyncIterator[Proxy]:
     """Listen before `site`."""
     proxy = Proxy(pause=pause)
-    tasks: set[asyncio.Task[None]] = set()
 
     def on_connection(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -143,5 +143,3 @@ async def proxied(site: Site, pause: Pause = lambda number: 0.0) -> AsyncIterato
     finally:
         server.close()
         proxy.cut()
-        for task in tasks:
-            task.cancel()

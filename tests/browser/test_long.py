@@ -63,8 +63,11 @@ async def test_half_an_hour_is_heard_to_the_sample(site: Site, open_page: OpenPa
 
     assert said["heardSamples"] == said["samples"] == len(pcm)
     minute = 60 * RATE
-    wanted = [hashlib.sha256(pcm[at : at + minute].tobytes()).hexdigest() for at in range(0, len(pcm), minute)]
-    assert said["digests"][: len(wanted) - 1] == wanted[:-1]  # the last one ends in the silence of the last block
+    # The last minute ends in the silence of the last block.
+    wanted = [
+        hashlib.sha256(pcm[at : at + minute].tobytes()).hexdigest() for at in range(0, len(pcm), minute)
+    ]
+    assert said["digests"][: len(wanted) - 1] == wanted[:-1]
     assert said["underruns"] == 0
     assert said["words"] == sum(char.isalnum() for char in text)
     assert said["inOrder"]

@@ -14,7 +14,8 @@ from tests.browser.site import Site, jitter, proxied, serving, small_config
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ONE_SENTENCE = "今天天气很好我们一起去公园里散步吧"  # no pause but at the end: silence would hide what happens in it
+# No pause but at the end: silence would hide what happens in it.
+ONE_SENTENCE = "今天天气很好我们一起去公园里散步吧"
 LONG = "今天天气很好，我们去公园散步吧。" * 6
 
 SPEAK = """async ([url, text, fields, options]) => {

@@ -35,7 +35,19 @@ let current = null;
 let isTrickling = 0;
 let toastTimer = 0;
 
-/** @param {string} words */
+/**
+ * Say something to those who listen to the page; those who look at it see for themselves.
+ * @param {string} words
+ */
+function announce(words) {
+  status.textContent = words;
+  delete status.dataset.shown;
+}
+
+/**
+ * Say something to everybody.
+ * @param {string} words
+ */
 function tell(words) {
   status.textContent = words;
   status.dataset.shown = "";
@@ -60,9 +72,13 @@ function speak(spoken, piecewise) {
   const speech = client.speak(source, { ...fields, replaces: "all" });
   current = speech;
   reader.open(spoken, piecewise ? 0 : Infinity);
-  tell(say("status.speaking"));
+  announce(say("status.speaking"));
   speech.on("word", ({ charStart, charEnd }) => speech === current && reader.light(charStart, charEnd));
-  speech.on("error", (error) => finish(speech, error.message));
+  speech.on("start", () => measures.begin(speech));
+  speech.on("error", (error) => {
+    finish(speech, "");
+    tell(error.message);
+  });
   speech.on("end", (result) => {
     measures.add({ text: spoken, fields, result, at: new Date().toISOString() });
     finish(speech, say(result.outcome === "heard" ? "status.done" : "status.cancelled"));
@@ -75,7 +91,7 @@ function finish(speech, words) {
   current = null;
   isTrickling++;
   reader.close();
-  tell(words);
+  announce(words);
 }
 
 function showLink() {
@@ -88,9 +104,6 @@ function showLink() {
 function showLanguage() {
   for (const name of /** @type {const} */ (["zh", "en"])) {
     find(`language-${name}`, HTMLElement).setAttribute("aria-pressed", String(language() === name));
-  }
-  for (const [index, button] of [...find("samples", HTMLElement).children].entries()) {
-    button.textContent = SAMPLES[index][language()];
   }
   showLink();
   measures.repaint();
@@ -136,14 +149,11 @@ async function loadVoices() {
 }
 
 function bind() {
-  for (const sample of SAMPLES) {
-    const button = document.createElement("button");
-    button.type = "button";
+  for (const [index, button] of [...find("samples", HTMLElement).children].entries()) {
     button.addEventListener("click", () => {
       client.cancel();
-      text.value = sample.text;
+      text.value = SAMPLES[index];
     });
-    find("samples", HTMLElement).append(button);
   }
   find("speak", HTMLButtonElement).addEventListener("click", () => speak(text.value, find("trickle", HTMLInputElement).checked));
   find("stop", HTMLButtonElement).addEventListener("click", () => client.cancel());
@@ -171,7 +181,7 @@ function bind() {
 }
 
 async function start() {
-  text.value = SAMPLES[0].text;
+  text.value = SAMPLES[0];
   find("interruption", HTMLInputElement).value = say("interruption");
   label();
   await loadVoices(); // first, because it tells whether a token is wanted

@@ -11,7 +11,7 @@ import { drawHistory } from "./history.js";
 import { say } from "./words.js";
 
 const KEPT = 40;
-const LISTED = 6;
+const LISTED = 5;
 
 /** @typedef {import("../speech.js").Result} Result */
 /** @typedef {{text: string, fields: object, result: Result, at: string}} Utterance */
@@ -34,6 +34,16 @@ export class Measures {
     this._shown = utterance;
     find("copy", HTMLButtonElement).disabled = false;
     this.repaint();
+  }
+
+  /**
+   * Show the figures of an utterance that has just begun to be heard.
+   * @param {import("../speech.js").Speech} speech
+   */
+  begin({ timing, leadingSilenceMs }) {
+    const { ttfc, audible } = measured({ timing, leadingSilenceMs });
+    find("ttfc", HTMLElement).textContent = shown(ttfc);
+    find("audible", HTMLElement).textContent = shown(audible);
   }
 
   /** The receipt that is shown, as JSON. */
@@ -86,7 +96,7 @@ export class Measures {
 
 /**
  * The figures at the client, as docs/metrics.md defines them.
- * @param {Result} result
+ * @param {{timing: import("../speech.js").Timing, leadingSilenceMs: number | null}} result
  */
 export function measured({ timing, leadingSilenceMs }) {
   const ttfc = timing.received !== null && timing.sent !== null ? timing.received - timing.sent : null;
@@ -98,13 +108,18 @@ function partsUntilHeard(result) {
   const { timing, receipt, leadingSilenceMs } = result;
   const { ttfc } = measured(result);
   if (ttfc === null || timing.received === null) return [];
+  const playback = timing.heard === null ? 0 : timing.heard - timing.received;
   const server = Math.min(ttfc, receipt?.ttfc_ms ?? 0);
   const queue = Math.min(server, receipt?.queue_ms ?? 0);
-  const playback = timing.heard === null ? 0 : timing.heard - timing.received;
+  const first = receipt
+    ? [
+        { key: "network", ms: ttfc - server },
+        { key: "queue", ms: queue },
+        { key: "synthesis", ms: server - queue },
+      ]
+    : [{ key: "unsplit", ms: ttfc }]; // only the server's receipt tells network and server apart
   return [
-    { key: "network", ms: ttfc - server },
-    { key: "queue", ms: queue },
-    { key: "synthesis", ms: server - queue },
+    ...first,
     { key: "playback", ms: Math.max(0, playback) },
     { key: "silence", ms: leadingSilenceMs ?? 0 },
   ];

@@ -62,7 +62,7 @@ export class FakeOutput {
     const before = this._queue.report();
     this._onReport(before);
     this.maxBuffered = Math.max(this.maxBuffered, before.buffered);
-    if (before.buffered < this._block.length && !isLast) return false;
+    if (before.buffered <= this._block.length && !isLast) return false; // at the very end it would run dry
     this._queue.render(this._block);
     for (const sample of this._block) this._minute[this._filled++] = Math.round(sample * 32768);
     if (this._filled === this._minute.length) await this.digest();
