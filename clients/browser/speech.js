@@ -356,7 +356,8 @@ export class Speech extends Emitter {
   /** @param {number} agoMs */
   _started(agoMs) {
     const { timing } = this;
-    timing.heard ??= this._link.now() - this._createdMs - agoMs;
+    // Devices are fed in blocks, so that their clock can be a block ahead of ours: nothing is heard before it came.
+    timing.heard ??= Math.max(timing.received ?? 0, this._link.now() - this._createdMs - agoMs);
     if (this._onset.silenceMs !== null) timing.audible = timing.heard + this._onset.silenceMs;
     this.emit("start", timing);
   }

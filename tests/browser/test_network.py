@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # No pause but at the end: silence would hide what happens in it.
 ONE_SENTENCE = "今天天气很好我们一起去公园里散步吧"
-LONG = "今天天气很好，我们去公园散步吧。" * 6
+LONG = "今天天气很好，我们去公园散步吧。" * 3
 
 SPEAK = """async ([url, text, fields, options]) => {
     const { recorded } = await import("/test/kit.js");
@@ -70,10 +70,10 @@ async def test_a_cut_connection_is_taken_up_again_without_a_sound(site: Site, op
     page = await open_page(f"{site.url}test/blank.html")
     async with proxied(site) as proxy:
         url = f"ws://127.0.0.1:{proxy.port}/v1/stream"
-        fields = {"window_ms": 2500, "words": True}
+        fields = {"window_ms": 2000, "words": True}
         options = {"cushion": {"startMs": 300}}
         speaking = asyncio.create_task(page.evaluate(SPEAK, [url, LONG, fields, options]))
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.0)
         proxy.cut()
         said = await speaking
         assert proxy.n_connections == 2

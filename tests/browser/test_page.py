@@ -48,12 +48,13 @@ async def test_the_page_speaks_and_shows_what_it_cost(site: Site, open_page: Ope
                 .observe(document.querySelector("#reader"), { childList: true, subtree: true, characterData: true });
         }"""
     )
-    await speak(page, TEXT)
+    text = "这一句，只在这里说。"  # elsewhere it would come from the cache, and cost nothing
+    await speak(page, text)
     lit = await page.evaluate("[...new Set(lit)].join('')")
-    assert lit == "".join(dict.fromkeys(filter(str.isalnum, TEXT)))
+    assert lit == "".join(dict.fromkeys(filter(str.isalnum, text)))
     assert float(await page.inner_text("#ttfc")) > 0
     receipt = json.loads(await page.text_content("#receipt") or "")
-    assert (receipt["text"], receipt["outcome"]) == (TEXT, "heard")
+    assert (receipt["text"], receipt["outcome"]) == (text, "heard")
     assert receipt["receipt"]["stages"]["vocoder_ms"] > 0
     assert receipt["timing"]["heard"] >= receipt["timing"]["received"] >= receipt["timing"]["sent"]
     assert await page.locator("#utterances button").count() == 1
@@ -187,6 +188,7 @@ async def test_it_is_accessible_steady_and_worth_looking_at(
         locale=language,
         device_scale_factor=2,
         has_touch=is_phone,
+        is_mobile=is_phone,
         bypass_csp=True,  # axe is injected into the page
     )
     await page.add_init_script(SHIFTS)
