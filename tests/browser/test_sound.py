@@ -28,12 +28,14 @@ SPEAK = """async ([url, texts, fields, options]) => {
     const { recorded } = await import("/test/kit.js");
     const { client, context, heard } = await recorded(url, { cushion: { startMs: 300 }, ...options });
     const words = [];
-    const speeches = texts.map((text) => client.speak(text, { words: true, ...fields }));
+    const visemes = [];
+    const speeches = texts.map((text) => client.speak(text, { words: true, visemes: true, ...fields }));
     speeches[0].on("word", (word) => words.push(word));
+    speeches[0].on("viseme", (viseme) => visemes.push(viseme));
     const results = [];
     for (const speech of speeches) results.push(await speech.finished);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    const said = { results, words, kind: client.player.output.kind, rate: context.sampleRate, underruns: client.player.underruns };
+    const said = { results, words, visemes, kind: client.player.output.kind, rate: context.sampleRate, underruns: client.player.underruns };
     return { ...said, ...(await heard()) };
 }"""
 
@@ -196,6 +198,9 @@ async def test_the_embedded_voice_is_heard_as_python_gets_it(open_page: OpenPage
     got = played(ints(said["samples"]), wanted)
     assert np.array_equal(got, wanted)
     assert "".join(word["text"] for word in said["words"]).startswith("你好")
+    shapes = said["visemes"]
+    assert [shape["name"] for shape in shapes[:2]] == ["nn", "ih"]
+    assert [shape["start"] for shape in shapes] == sorted(shape["start"] for shape in shapes)
 
 
 async def test_two_tabs_hear_each_their_own(site: Site, open_page: OpenPage) -> None:
