@@ -18,7 +18,7 @@ RUN apt-get update \
 WORKDIR /src
 COPY . .
 RUN python3 -m venv /opt/zhiyin \
-    && /opt/zhiyin/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".[gpu,trt]"
+    && /opt/zhiyin/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".[gpu,trt,codecs]"
 
 FROM nvidia/cuda:13.0.2-runtime-ubuntu24.04 AS gpu
 # hadolint ignore=DL3008
@@ -48,7 +48,7 @@ WORKDIR /src
 COPY . .
 # A virtual environment is the one thing that moves to the final image: no pip cache, no sources, no build tools.
 RUN python -m venv /opt/zhiyin \
-    && /opt/zhiyin/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".[cpu]"
+    && /opt/zhiyin/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".[cpu,codecs]"
 
 FROM python:3.12-slim AS cpu
 RUN useradd --system --uid 10001 --home-dir /nonexistent --no-create-home zhiyin \

@@ -16,7 +16,7 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-training train-voice serve test test-training test-image test-browser browser-types bench-browser interop format bench-ttfc bench-cache bench-load bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
+.PHONY: help install install-training train-voice serve test test-training test-image test-browser browser-types bench-browser interop format bench-ttfc bench-cache bench-load bench-protocols bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
@@ -100,6 +100,9 @@ bench-cache: $(VENV)/.stamp-dev  ## Time to first chunk of sentences that were s
 bench-load: $(VENV)/.stamp-dev  ## Capacity in streams, and what the scheduler is worth (half an hour)
 	$(BIN)/python -m benchmarks.load $(ARGS)
 
+bench-protocols: $(VENV)/.stamp-dev  ## Time to first chunk of every protocol and format, against native PCM
+	$(BIN)/python -m benchmarks.protocols $(ARGS)
+
 bench-killed: $(VENV)/.stamp-dev  ## How soon killed clients are forgotten
 	$(BIN)/python -m benchmarks.killed_clients $(ARGS)
 
@@ -146,6 +149,7 @@ $(VENV)/bin/python:
 		{ rm -rf $(VENV); echo "Python's venv module does not work; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
 # Variables, because make would cut a literal list of extras at its commas.
+SERVE_EXTRAS := cpu,codecs
 DEV_EXTRAS := cpu,dev
 BROWSER_EXTRAS := cpu,dev,browser
 TRAINING_EXTRAS := cpu,dev,training,rtx
@@ -158,7 +162,7 @@ define install_extras
 endef
 
 $(VENV)/.stamp-install: $(PACKAGES) | $(VENV)/bin/python
-	$(call install_extras,cpu)
+	$(call install_extras,$(SERVE_EXTRAS))
 
 $(VENV)/.stamp-dev: $(PACKAGES) $(VENV)/.stamp-install
 	$(call install_extras,$(DEV_EXTRAS))

@@ -1,4 +1,4 @@
-"""What the text frontend costs and how well it reads: ms per segment, its share of TTFC, polyphones.
+"""What the text frontend costs and how well it reads: ms per segment, its share of TTFC, polyphones, pauses.
 
 Everything in this process on one thread, after warm-up. TTFC is that of the shipped voice without a socket,
 text to first samples. Run with `python -m benchmarks.frontend`. The last line printed is one JSON object.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from streaming.sambert_manifest import as_sambert
 from streaming.synthesis.segment import SegmentSynthesis
 from streaming.text.explanation import pinyin_of
 from streaming.text.frontend import Frontend
+from streaming.text.linguistics import MINOR_BREAK
 from streaming.types import Style
 from streaming.voice import load_manifest
 
@@ -39,7 +42,13 @@ TEXTS = {
     "80 characters": "如果网络不稳定，请先检查路由器的指示灯是不是绿色，然后关掉电源，等上十秒钟再打开，"
     "要是还不行，就打电话给客服，他们会派人来看，通常第二天上午就能到您家里。",
 }
-POLYPHONES = Path(__file__).parent.parent / "tests" / "data" / "text"
+TEXTS_WITH_LABELS = Path(__file__).parent.parent / "tests" / "data" / "text"
+POLYPHONE_SETS = {
+    "tuned on": "polyphones.tsv",
+    "held out, then mended for": "polyphones_held_out.tsv",
+    "fresh, then mended for": "polyphones_fresh.tsv",
+    "fresh, not mended for": "polyphones_fresh_second.tsv",
+}
 
 
 def times_ms(work: Callable[[], object], repetitions: int) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -59,15 +68,33 @@ def polyphone_accuracy(frontend: Frontend, path: Path) -> dict[str, Any]:
         if not line or line.startswith("#"):
             continue
         marked, pinyin = line.split("\t")
-        text, place = marked.replace("[", "").replace("]", ""), marked.index("[")
+        text = marked.replace("[", "").replace("]", "")
+        places = (match.start() - 2 * index for index, match in enumerate(re.finditer(r"\[", marked)))
         found = {
             word.char_start + index: entry
             for word in frontend.spoken_words(text)
             for index, entry in enumerate(pinyin_of(word.syllables) or ())
-        }.get(place, "")
-        n_cases += 1
-        n_right += found == pinyin or (pinyin[-1] == "3" and found == f"{pinyin[:-1]}2")
+        }
+        for place, wanted in zip(places, pinyin.split(), strict=True):
+            spoken = found.get(place, "")
+            n_cases += 1
+            n_right += spoken == wanted or (wanted[-1] == "3" and spoken == f"{wanted[:-1]}2")
     return {"cases": n_cases, "right": n_right, "accuracy": round(n_right / n_cases, 4)}
+
+
+def placed_borders(frontend: Frontend, path: Path) -> dict[str, Any]:
+    """Return how many #2 were put where the labels say that they are good, may be, or are wrong."""
+    counts = {"good": 0, "may_be": 0, "wrong": 0}
+    for line in path.read_text("utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        pieces = re.split("([|/])", line)
+        ends = accumulate(map(len, pieces[::2]))
+        labels = dict(zip(ends, pieces[1::2], strict=False))
+        for word in frontend.spoken_words("".join(pieces[::2])):
+            if word.break_level == MINOR_BREAK:
+                counts[{"|": "good", "/": "may_be"}.get(labels.get(word.char_end, ""), "wrong")] += 1
+    return counts
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -100,8 +127,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     ttfc_ms = float(np.median(times_ms(first_samples, 50)))
     polyphones = {
-        name: polyphone_accuracy(frontend, POLYPHONES / file)
-        for name, file in (("tuned on", "polyphones.tsv"), ("held out", "polyphones_held_out.tsv"))
+        name: polyphone_accuracy(frontend, TEXTS_WITH_LABELS / file) for name, file in POLYPHONE_SETS.items()
+    }
+    borders = {
+        name: placed_borders(frontend, TEXTS_WITH_LABELS / file)
+        for name, file in (("tuned on", "prosody.txt"), ("held out", "prosody_held_out.txt"))
     }
     machine = describe_machine(DISTRIBUTIONS)
     command = shlex.join(["python", "-m", "benchmarks.frontend", *(arguments or sys.argv[1:])])
@@ -113,10 +143,11 @@ def main(arguments: list[str] | None = None) -> None:
         f"polyphones, {name}: {one['right']} of {one['cases']}, {one['accuracy']:.1%}"
         for name, one in polyphones.items()
     ]
+    lines += [f"#2, {name}: {one}" for name, one in borders.items()]
     result = {
         "benchmark": "frontend", "rows": rows, "cold_s": round(cold_s, 2), "ttfc_ms": round(ttfc_ms, 2),
-        "frontend_of_ttfc": round(of_text / ttfc_ms, 4), "polyphones": polyphones, **asdict(machine),
-        "command": command,
+        "frontend_of_ttfc": round(of_text / ttfc_ms, 4), "polyphones": polyphones, "borders": borders,
+        **asdict(machine), "command": command,
     }  # fmt: skip
     sys.stdout.write("\n".join([*lines, "", json.dumps(result, ensure_ascii=False)]) + "\n")
 

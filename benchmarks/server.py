@@ -1,7 +1,7 @@
 """Run our server as a process of its own, as a user would, for the time of a measurement.
 
 Input   command-line flags for `zhiyin serve`; environment variables
-Output  the address it listens on
+Output  the address it listens on, its process and its log
 State   the process; it ends with the `with` block
 """
 
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 NO_CACHE = {"ZHIYIN_CACHE__MEMORY_MB": "0"}
@@ -29,11 +30,34 @@ NOTE_CHARS = 2000  # of the log, in an error: a traceback and what led to it
 _READY = re.compile(r"ready\b.*?http://([\w.\-]+:\d+)")
 
 
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A server that is ready."""
+
+    address: str
+    """`host:port`."""
+    pid: int
+    output: Path
+
+    def log(self) -> str:
+        """Return what it has printed so far."""
+        return _read(self.output)
+
+
 @contextmanager
 def running_server(
     flags: list[str], environment: Mapping[str, str] | None = None, module: Sequence[str] | None = None
 ) -> Iterator[str]:
-    """Start `zhiyin serve` on a free port of the loopback interface; yield its address as `host:port`.
+    """Run `server_process` for those who want its address only."""
+    with server_process(flags, environment, module) as server:
+        yield server.address
+
+
+@contextmanager
+def server_process(
+    flags: list[str], environment: Mapping[str, str] | None = None, module: Sequence[str] | None = None
+) -> Iterator[ServerProcess]:
+    """Start `zhiyin serve` on a free port of the loopback interface.
 
     `environment` is added to that of this process and to NO_PAUSES: settings without a flag. `module`, with
     arguments of its own, is run in place of our server.
@@ -66,7 +90,7 @@ def running_server(
             ) as process,
         ):
             try:
-                yield _wait_until_ready(process, output)
+                yield ServerProcess(_wait_until_ready(process, output), process.pid, output)
             except RuntimeError as error:
                 error.add_note(f"the server's last words:\n{_read(output)[-NOTE_CHARS:]}")
                 raise

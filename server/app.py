@@ -17,20 +17,27 @@ from aiohttp import web
 
 from server.backend import Backend
 from server.cache_endpoint import CACHE_PATH, CLEAR_PATH, CacheEndpoint
+from server.dashscope.routes import dashscope_routes
+from server.dashscope.socket import INFERENCE_PATH
+from server.elevenlabs.routes import SPEECH_PATH as ELEVENLABS_PATH
+from server.elevenlabs.routes import add_elevenlabs
 from server.load_endpoint import LOAD_PATH, LoadEndpoint
 from server.loop_lag import LoopLagMeter
 from server.native import PATH, NativeEndpoint
-from server.openai_endpoint import MODELS_PATH, SPEECH_PATH, OpenAiEndpoint
+from server.openai_endpoint import SPEECH_PATH, OpenAiEndpoint
 from server.openai_endpoint import VOICES_PATH as SPEECH_VOICES_PATH
+from server.openapi import OPENAPI_PATH, openapi
 from server.page import FILES_PATH, PageEndpoint
 from server.text_endpoint import TEXT_PATH, TextEndpoint
 from server.tts_endpoint import TTS_PATH, TtsEndpoint
 from server.version import zhiyin_version
 from server.voices_endpoint import RELOAD_PATH, VOICES_PATH, VoicesEndpoint
 from server.warm_up import keep_warm
+from server.wyoming.server import WyomingServer
 
 NATIVE = web.AppKey("native", NativeEndpoint)
 BACKEND = web.AppKey("backend", Backend)
+WYOMING = web.AppKey("wyoming", WyomingServer)
 
 _WELCOME = """\
 Zhiyin {version}: streaming text-to-speech.
@@ -42,13 +49,16 @@ Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://
 GET /             in a browser: a page to type, listen and measure
 GET {path}    WebSocket; the protocol is in docs/protocol.md
 GET, POST {tts}    speech for curl and <audio> tags: text, voice, format, ...
+GET {dashscope}    DashScope's, a WebSocket
 POST {speech}    OpenAI's; docs/protocols.md has all protocols
+POST {elevenlabs}    ElevenLabs', with its WebSockets
 GET {voices}    voices, speakers, emotions
 POST {reload}    look for new voices
 POST {text}    what will be spoken of a text, and why
 GET {load}    how much there is to do
 GET {cache}    what the cache of spoken segments holds
 POST {clear}    forget them
+GET {openapi}      all this for machines
 GET /healthz      alive and well
 GET /readyz       ready for requests
 """
@@ -63,12 +73,13 @@ def build_app(backend: Backend) -> web.Application:
     lag = LoopLagMeter()
     app[BACKEND] = backend
     app[NATIVE] = native
+    app[WYOMING] = WyomingServer(backend)
     page = PageEndpoint(welcome)
     app.router.add_get("/", page.index)
     app.router.add_get(FILES_PATH, page.file)
+    app.router.add_get(OPENAPI_PATH, openapi)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    app.router.add_get(VOICES_PATH, voices.list_voices)
     app.router.add_post(RELOAD_PATH, voices.reload)
     app.router.add_post(TEXT_PATH, TextEndpoint(backend).explain)
     app.router.add_get(LOAD_PATH, LoadEndpoint(backend, native, lag).tell)
@@ -79,8 +90,9 @@ def build_app(backend: Backend) -> web.Application:
     app.router.add_get(TTS_PATH, tts.speak)
     app.router.add_post(TTS_PATH, tts.speak)
     app.router.add_post(SPEECH_PATH, openai.speech)
-    app.router.add_get(MODELS_PATH, openai.models)
+    add_elevenlabs(app.router, backend, our_voices=voices.list_voices, our_models=openai.models)
     app.router.add_get(SPEECH_VOICES_PATH, openai.voices)
+    app.router.add_routes(dashscope_routes(backend))
     app.cleanup_ctx.append(partial(_while_running, "loop lag", lag.run))
     app.cleanup_ctx.append(partial(_while_running, "warm-up", partial(keep_warm, backend)))
     app.on_shutdown.append(_cut_connections)
@@ -94,8 +106,11 @@ def welcome(request: web.Request) -> str:
         version=zhiyin_version(),
         host=request.host,
         path=PATH,
+        openapi=OPENAPI_PATH,
         tts=TTS_PATH,
         speech=SPEECH_PATH,
+        dashscope=INFERENCE_PATH,
+        elevenlabs=ELEVENLABS_PATH,
         voices=VOICES_PATH,
         reload=RELOAD_PATH,
         text=TEXT_PATH,
@@ -141,6 +156,7 @@ async def _while_running(
 async def _cut_connections(app: web.Application) -> None:
     """End what is left: `serving.shut_down` drains before, while clients can still be heard."""
     await app[NATIVE].close(0)
+    await app[WYOMING].close()
 
 
 async def _close_backend(app: web.Application) -> None:

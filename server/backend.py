@@ -106,7 +106,7 @@ class Backend:
         except VoiceBundleError as error:
             raise self._unusable(name or library.default_name, error) from None
         spoken = manifest.languages
-        if language and not any(_same_language(language, known) for known in spoken):
+        if language and not any(same_language(language, known) for known in spoken):
             raise BadRequestError(f"language: found {language!r}; allowed: {', '.join(spoken)}")
         return voice or PendingVoice(manifest, partial(self._load, manifest.name))
 
@@ -348,7 +348,7 @@ def text_policy(
     )
 
 
-def _same_language(asked: str, known: str) -> bool:
+def same_language(asked: str, known: str) -> bool:
     """Compare tags by what both state: `zh` is spoken by a `zh-CN` voice and the other way round."""
     a, b = (tag.lower().replace("_", "-").split("-") for tag in (asked, known))
     n_parts = min(len(a), len(b))

@@ -1,4 +1,4 @@
-"""The command `zhiyin`: serve, say, bench, voices.
+"""The command `zhiyin`: serve, say, demo, bench, voices.
 
 Input   command-line arguments
 Output  an exit status: 0 fine, 1 could not do it, 2 wrong usage
@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from clients.bench.command import main as bench
 
         return bench(arguments[1:])
+    if arguments[:1] == ["demo"]:
+        from clients.demo.command import main as demo
+
+        return demo(arguments[1:])
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -64,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     commands.add_parser("say", help="speak a text through a running server", add_help=False)
+    commands.add_parser("demo", help="a page in the browser that speaks what one types", add_help=False)
     commands.add_parser("bench", help="put load on a running server and measure it", add_help=False)
 
     add_voices(commands)

@@ -205,6 +205,15 @@ class WyomingConfig(_Section):
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
 
 
+class DashScopeConfig(_Section):
+    """How long DashScope's clients are waited for, and how long their audio is kept."""
+
+    text_s: PositiveSeconds = 23.0
+    idle_s: PositiveSeconds = 60.0
+    kept_mb: Annotated[int, Field(ge=0)] = 64
+    kept_s: PositiveSeconds = 600.0
+
+
 class LimitConfig(_Section):
     """Every buffer has a limit and every wait a timeout."""
 
@@ -271,6 +280,7 @@ class ServerConfig(BaseSettings):
     audio: AudioConfig = AudioConfig()
     names: NamesConfig = NamesConfig()
     wyoming: WyomingConfig = WyomingConfig()
+    dashscope: DashScopeConfig = DashScopeConfig()
     limits: LimitConfig = LimitConfig()
     auth: AuthConfig = AuthConfig()
 

@@ -23,7 +23,7 @@ from server.conversation import CloseWhenIdle, Conversation, ConversationLimits
 from server.framing import Codec, Frame
 from server.lanes import Outbox
 from server.messages import SAMPLE_RATES, InvalidMessageError, Ready, parse_message
-from streaming.audio import formats
+from streaming.audio.formats import available_codecs
 from streaming.errors import BadRequestError, IdleTimeoutError, StreamError
 
 logger = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class Connection:
             version=self._version,
             voices=list(self._backend.library.names),
             rates=list(SAMPLE_RATES),
-            formats=[codec.value for codec in formats.Codec],
+            formats=[codec.value for codec in available_codecs()],
             max_ctx=self._limits.contexts_per_connection,
             max_chars=self._limits.chars_per_context,
             idle_s=self._limits.idle_s,

@@ -12,7 +12,7 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -37,8 +37,10 @@ _numbers = itertools.count(1)
 
 
 def json_frame(fields: Mapping[str, Any]) -> Frame:
-    """Return a text frame."""
-    return Frame(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(), is_text=True)
+    """Return a text frame. Lone surrogates in a client's text come back as `?`."""
+    return Frame(
+        json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), is_text=True
+    )
 
 
 class JsonSocket:
@@ -51,10 +53,17 @@ class JsonSocket:
         self.quiet = asyncio.Event()
         """Set while no utterance is live; who speaks clears it. At shutdown it is waited for."""
         self.quiet.set()
+        self.last_words: Callable[[], None] = lambda: None
+        """Called at shutdown when the time to finish is over; it may `say` something, and must not block."""
         self._socket = socket
         self._transport = transport
         self._outbox = Outbox(self._send, stall_s=limits.slow_reader_s, on_stuck=self._end_slow_reader)
         self._close = (CLOSE_NORMAL, "")
+
+    @property
+    def response(self) -> web.WebSocketResponse:
+        """What the request's handler returns."""
+        return self._socket
 
     def lane(self) -> Lane:
         """Return a new lane; frames of a lane that is closed do not leave any more."""
@@ -107,8 +116,9 @@ class JsonSocket:
         with suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await self.quiet.wait()
+        self.last_words()
         self._close = (CLOSE_GOING_AWAY, "the server is shutting down")
-        await self._socket.close(code=CLOSE_GOING_AWAY, message=b"the server is shutting down")
+        await self.finish()
 
     async def _send(self, frame: Frame) -> None:
         await self._socket.send_frame(frame.payload, WSMsgType.TEXT if frame.is_text else WSMsgType.BINARY)
@@ -130,8 +140,15 @@ async def put_bytes(lane: Lane, data: bytes) -> None:
 
 
 @asynccontextmanager
-async def accepted(request: web.Request, backend: Backend) -> AsyncIterator[JsonSocket]:
+async def accepted(
+    request: web.Request, backend: Backend, message_bytes: int = 0
+) -> AsyncIterator[JsonSocket]:
     """Accept a WebSocket; it is closed when the block is left, however that is.
+
+    Args:
+        request: The handshake.
+        backend: Whose limits count.
+        message_bytes: Longest message, if the protocol has longer ones than the limits say.
 
     Raises:
         HTTPException: It is no WebSocket request.
@@ -140,7 +157,9 @@ async def accepted(request: web.Request, backend: Backend) -> AsyncIterator[Json
     response = web.WebSocketResponse(
         compress=False,
         heartbeat=limits.heartbeat_s,
-        max_msg_size=max(limits.message_bytes, limits.chars_per_context * BYTES_PER_CHAR + MESSAGE_BYTES),
+        max_msg_size=max(
+            limits.message_bytes, message_bytes, limits.chars_per_context * BYTES_PER_CHAR + MESSAGE_BYTES
+        ),
         writer_limit=0,  # look at the transport after every frame: the outbox relies on it
         timeout=CLOSE_S,
     )

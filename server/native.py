@@ -148,7 +148,7 @@ def _choose_codec(request: web.Request, response: web.WebSocketResponse) -> Code
     return CODECS[ready.protocol or DEFAULT_SUBPROTOCOL]
 
 
-def keep_buffers_small(transport: asyncio.Transport, limit_bytes: int) -> None:
+def keep_buffers_small(transport: asyncio.WriteTransport, limit_bytes: int) -> None:
     """Bound what is written but not delivered: after a cancel it would still be heard."""
     transport.set_write_buffer_limits(high=limit_bytes)
     sock = transport.get_extra_info("socket")

@@ -70,7 +70,7 @@ class SpeechRequest(Body):
     input: str
     voice: Annotated[str, Field(max_length=MAX_NAME_CHARS)] | VoiceId = ""
     instructions: Annotated[str, Field(max_length=MAX_INSTRUCTIONS_CHARS)] = ""
-    response_format: str = "mp3"
+    response_format: Annotated[str, Field(json_schema_extra={"enum": list(CODECS)})] = "mp3"
     speed: Annotated[float, Field(ge=0.25, le=4.0)] = 1.0
     stream_format: Literal["audio", "sse"] = "audio"
     sample_rate: int | None = None

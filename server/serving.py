@@ -18,10 +18,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.app import BACKEND, NATIVE, build_app
+from server.app import BACKEND, NATIVE, WYOMING, build_app
 from server.backend import Backend, start_backend
 from server.config import ServerConfig
 from server.native import PATH
+from server.wyoming.server import WyomingServer
 from streaming.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ async def serve(config: ServerConfig, announce: Callable[[str], None]) -> None:
     await runner.setup()
     try:
         address = await _listen(runner, config)
-        announce(_where(address, backend))
+        await _listen_to_wyoming(runner.app[WYOMING], config)
+        announce(_where(address, runner.app[WYOMING], backend))
         await stop.wait()
         logger.info("stopping")
     finally:
@@ -55,6 +57,7 @@ async def serve(config: ServerConfig, announce: Callable[[str], None]) -> None:
 async def shut_down(runner: web.AppRunner) -> None:
     """Stop serving, in steps; each is bounded in time."""
     # 1. Take no new connections.
+    runner.app[WYOMING].stop_listening()
     for site in list(runner.sites):
         await site.stop()
     # 2. End the WebSockets with 1001; who speaks may finish within `limits.drain_s`. This comes
@@ -107,8 +110,25 @@ async def _listen(runner: web.AppRunner, config: ServerConfig) -> str:
         hint = "is another server running? try --port 0" if config.port else "check --host"
         reason = error.strerror or str(error)
         raise ConfigError(f"cannot listen on {config.host}:{config.port}: {reason} ({hint})") from None
-    port = runner.addresses[0][1]
-    host = WILDCARDS.get(config.host, config.host)
+    return _address(config.host, runner.addresses[0][1])
+
+
+async def _listen_to_wyoming(server: WyomingServer, config: ServerConfig) -> None:
+    port = config.wyoming.port
+    if port is None:
+        return
+    if config.auth.tokens:
+        logger.warning("wyoming.port: this protocol has no tokens; whoever reaches the port may speak")
+    try:
+        await server.listen(config.host, port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"wyoming.port: cannot listen on {config.host}:{port}: {reason}") from None
+
+
+def _address(host: str, port: int) -> str:
+    """Return what a client on this machine connects to."""
+    host = WILDCARDS.get(host, host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -124,7 +144,7 @@ def typed_command(program: Path, on_path: str | None) -> str:
     return os.path.relpath(program)
 
 
-def _where(address: str, backend: Backend) -> str:
+def _where(address: str, wyoming: WyomingServer, backend: Backend) -> str:
     command = typed_command(Path(sys.argv[0]), shutil.which("zhiyin"))
     url = f"ws://{address}{PATH}"
     voices = ", ".join(backend.library.names)
@@ -132,5 +152,10 @@ def _where(address: str, backend: Backend) -> str:
         f"ready: http://{address}\n"
         f"  voices     {voices}\n"
         f"  WebSocket  {url}\n"
+        f"{_where_wyoming(wyoming, backend.config.host)}"
         f'  try        {command} say "你好，欢迎使用语音合成服务。" -o hello.wav --stats --url {url}\n'
     )
+
+
+def _where_wyoming(server: WyomingServer, host: str) -> str:
+    return "" if server.port is None else f"  Wyoming    tcp://{_address(host, server.port)}\n"

@@ -8,15 +8,15 @@ State   none
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from server.auth import refusal
 from server.backend import Backend, text_policy
-from streaming.errors import BadRequestError, StreamError, TextTooLongError
+from server.bodies import read_body
+from streaming.errors import StreamError, TextTooLongError
 from streaming.loaded_voice import LoadedVoice
 from streaming.text.explanation import explain
 from streaming.text.lexicon import Lexicon
@@ -69,16 +69,7 @@ class TextEndpoint:
             BadRequestError: It is no such request.
             TextTooLongError: The text is longer than is allowed.
         """
-        try:
-            asked = TextRequest.model_validate(await request.json())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise BadRequestError(f"the body is not JSON: {error}") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the body"
-            raise BadRequestError(
-                f"{where}: {first['msg']}; allowed are text, voice, lexicon and ssml"
-            ) from None
+        asked = await read_body(request, TextRequest)
         limit = self._backend.config.limits.chars_per_append
         if len(asked.text) > limit:
             raise TextTooLongError(len(asked.text), limit)

@@ -66,7 +66,7 @@ class TtsRequest(BaseModel):
     pitch: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
     volume: Annotated[float, Field(ge=0, le=100)] = 50.0
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    format: str = "mp3"
+    format: Annotated[str, Field(json_schema_extra={"enum": list(CODECS)})] = "mp3"
     rate: int | None = None
     kbps: int | None = None
     ssml: bool = False

@@ -65,6 +65,8 @@ class WordsTimed:
 
     segment_index: int
     words: tuple[WordTime, ...]
+    end_sample: int
+    """Where the segment ends, with the silence after its last word."""
 
 
 @dataclass(frozen=True, slots=True)

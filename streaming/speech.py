@@ -197,8 +197,9 @@ class Speech:
             samples = np.concatenate([self._silence, samples])
             self._account.note_segment(self.due.received_s)
             yield SegmentStarted(segment, self.start_sample)
-            if words := self._word_times():
-                yield WordsTimed(segment.index, words)
+            starts = self._token_starts()
+            if words := self._word_times(starts):
+                yield WordsTimed(segment.index, words, int(starts[-1]))
         self._account.note_audio(samples)
         if chunk.last and cached:
             self._account.cached_segments += 1
@@ -215,8 +216,11 @@ class Speech:
         else:
             finisher.take(self._reader, self._voice.engine, self._voice.max_rows)
 
-    def _word_times(self) -> tuple[WordTime, ...]:
-        starts = self._reader.token_start_samples + self.start_sample + self._silence.size
+    def _token_starts(self) -> IntArray:
+        """Return the first sample of each token and the end, in the utterance: [n_tokens + 1] int64."""
+        return self._reader.token_start_samples + self.start_sample + self._silence.size
+
+    def _word_times(self, starts: IntArray) -> tuple[WordTime, ...]:
         source = self.due.said.source
         times: list[WordTime] = []
         for word in self._reader.words:

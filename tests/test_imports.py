@@ -67,8 +67,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"streaming.pieces"}
     | {"streaming.text", "streaming.synthesis", "streaming.scheduling"},
     "server": {"streaming"},
-    # `zhiyin say` and `zhiyin bench` are the clients' commands under the same name.
-    "server.cli": {"server", "streaming", "clients.python", "clients.bench"},
+    # `zhiyin say`, `demo` and `bench` are the clients' commands under the same name.
+    "server.cli": {"server", "streaming", "clients.python", "clients.demo.command", "clients.bench"},
     # `zhiyin voices import` is training's importer under the same name; torch loads when it is used.
     "server.import_command": VALUES
     | {"server.voice_folders", "training.import_voice", "training.imported_manifest"},
@@ -114,7 +114,9 @@ HOMES: dict[str, set[str]] = {
     "pypinyin": {"streaming.text", "training"},
     "wetext": {"streaming.text"},
     "soxr": {"training"},
-    "aiohttp": {"server", "clients.bench.adapters.openai"},
+    "aiohttp": {"server", "clients.bench.adapters.http_pcm", "clients.demo.voices"}
+    | {"clients.examples.chat", "clients.examples.fake_llm", "benchmarks.fuzz_protocols"},
+    "gradio": {"clients.demo.page"},
     "uvloop": {"server", "clients.bench.command"},
     "platformdirs": {"server"},
     "pydantic_settings": {"server"},

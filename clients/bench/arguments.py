@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from clients.bench.options import Load, LoadKind, Options, Outputs, Search
 from clients.bench.plan import Mix
-from clients.bench.targets import TargetError, Voice, parse_targets
+from clients.bench.targets import SCHEMES, WHOLE_TEXTS, TargetError, Voice, parse_targets
 from clients.python.client import DEFAULT_RATE, DEFAULT_URL
 
 DEFAULT_STREAMS = "1,2,4,8"
@@ -102,21 +102,27 @@ def _add_target_flags(group: argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         metavar="[NAME:]KIND=URL",
-        help="native=ws://host:port/v1/stream or openai=http://host:port/v1/audio/speech; several are "
-        f"compared, level by level (native={DEFAULT_URL}, or ZHIYIN_URL)",
+        help="native=ws://host:port/v1/stream, openai=http://host:port/v1/audio/speech, or of another KIND: "
+        f"{', '.join(SCHEMES)}; several are compared, level by level (native={DEFAULT_URL}, or ZHIYIN_URL)",
     )
     group.add_argument(TOKEN_FLAG, default=os.environ.get("ZHIYIN_TOKEN"), help="or ZHIYIN_TOKEN")
-    group.add_argument("--voice", help="the server's own; alloy for openai targets")
-    group.add_argument("--speaker", help="of the voice, for native targets")
-    group.add_argument("--model", default="tts-1", help="for openai targets (tts-1)")
+    group.add_argument("--voice", help="the server's own; where the protocol wants one, a usual one")
+    group.add_argument("--speaker", help="of the voice, for native, http and wyoming targets")
+    group.add_argument("--model", help="for openai (tts-1), dashscope and elevenlabs targets")
     group.add_argument(
-        "--sample-rate", type=_positive_int, default=DEFAULT_RATE, help=f"of native targets ({DEFAULT_RATE})"
+        "--sample-rate",
+        type=_positive_int,
+        default=DEFAULT_RATE,
+        help=f"asked of the server ({DEFAULT_RATE})",
     )
     group.add_argument(
-        "--openai-rate", type=_positive_int, default=DEFAULT_RATE, help=f"of their PCM ({DEFAULT_RATE})"
+        "--openai-rate",
+        type=_positive_int,
+        default=DEFAULT_RATE,
+        help=f"of openai targets' PCM ({DEFAULT_RATE})",
     )
     group.add_argument(
-        "--multiplex", type=_positive_int, default=1, metavar="N", help="utterances per WebSocket (1)"
+        "--multiplex", type=_positive_int, default=1, metavar="N", help="utterances per native WebSocket (1)"
     )
 
 
@@ -230,8 +236,8 @@ def _values(text: str, kind: str) -> list[float]:
 def _check(parser: argparse.ArgumentParser, options: Options) -> None:
     """Refuse combinations that mean nothing."""
     mix = options.mix
-    if mix.trickle_per_s and any(target.kind == "openai" for target in options.targets):
-        parser.error("--trickle: OpenAI-style HTTP takes the whole text at once; leave out those targets")
+    if mix.trickle_per_s and any(target.kind in WHOLE_TEXTS for target in options.targets):
+        parser.error("--trickle: HTTP takes the whole text at once; leave out http and openai targets")
     if mix.abort and options.multiplex > 1:
         parser.error("--abort with --multiplex: a dropped connection would take the others on it along")
     in_streams = options.search is not None or any(load.kind == "streams" for load in options.loads)

@@ -11,14 +11,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from clients.bench.adapters.adapter import Adapter
+from clients.bench.adapters.dashscope import DashScopeSettings, dashscope_connect
+from clients.bench.adapters.elevenlabs import ElevenLabsSettings, elevenlabs_connect
+from clients.bench.adapters.lines import Connect, LineAdapter
 from clients.bench.adapters.native import NativeAdapter
 from clients.bench.adapters.native_connection import NativeSettings
+from clients.bench.adapters.wyoming import WyomingSettings, wyoming_connect
 from clients.python.client import DEFAULT_URL
+from clients.python.speech import DEFAULT_RATE
 
-SCHEMES = {"native": ("ws", "wss"), "openai": ("http", "https")}
+SCHEMES = {
+    "native": ("ws", "wss"),
+    "http": ("http", "https"),
+    "openai": ("http", "https"),
+    "dashscope": ("ws", "wss"),
+    "elevenlabs": ("ws", "wss"),
+    "wyoming": ("tcp",),
+}
+WHOLE_TEXTS = ("http", "openai")  # these protocols cannot take a text as it is written
+MODELS = {"openai": "tts-1", "dashscope": "cosyvoice-v2", "elevenlabs": "eleven_flash_v2_5"}
+VOICES = {"openai": "alloy", "dashscope": "longxiaochun_v2"}  # where the protocol wants one
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")  # it becomes a label in plots and pages
 
 
@@ -51,12 +67,12 @@ class Target:
 class Voice:
     """How the targets are to speak; None leaves it to the server."""
 
-    token: str | None
-    voice: str | None
-    speaker: str | None
-    model: str
-    native_rate: int
-    openai_rate: int
+    token: str | None = None
+    voice: str | None = None
+    speaker: str | None = None
+    model: str | None = None
+    rate: int = DEFAULT_RATE
+    openai_rate: int = DEFAULT_RATE
 
 
 def parse_target(text: str) -> Target:
@@ -102,20 +118,44 @@ def adapter_of(
     target: Target, voice: Voice, timeout_s: float, multiplex: int, clock: Callable[[], float]
 ) -> Adapter:
     """Return the adapter of a target; nothing is connected yet."""
-    if target.kind == "openai":
-        # Half a second of imports that a native run does not need.
-        from clients.bench.adapters.openai import OpenAIAdapter, OpenAISettings
+    match target.kind:
+        case "native":
+            fields = {"voice": voice.voice, "speaker": voice.speaker, "rate": voice.rate}
+            return NativeAdapter(NativeSettings(target.url, voice.token, fields, timeout_s, multiplex, clock))
+        case "http" | "openai":
+            # Half a second of imports that the others do not need.
+            from clients.bench.adapters.http_pcm import HttpAdapter, HttpSettings
 
-        return OpenAIAdapter(
-            OpenAISettings(
-                url=target.url,
-                token=voice.token,
-                model=voice.model,
-                voice=voice.voice or "alloy",
-                sample_rate=voice.openai_rate,
-                timeout_s=timeout_s,
-                clock=clock,
+            text_field, fields = http_fields(target.kind, voice)
+            rate = voice.openai_rate if target.kind == "openai" else voice.rate
+            return HttpAdapter(
+                HttpSettings(target.url, voice.token, text_field, fields, rate, timeout_s, clock)
             )
-        )
-    fields = {"voice": voice.voice, "speaker": voice.speaker, "rate": voice.native_rate}
-    return NativeAdapter(NativeSettings(target.url, voice.token, fields, timeout_s, multiplex, clock))
+        case _:
+            return LineAdapter(_connect(target, voice, timeout_s), voice.rate, clock)
+
+
+def http_fields(kind: str, voice: Voice) -> tuple[str, dict[str, Any]]:
+    """Return what the text is called in a request of this kind, and what else is in it."""
+    if kind == "openai":
+        return "input", {
+            "model": voice.model or MODELS[kind],
+            "voice": voice.voice or VOICES[kind],
+            "response_format": "pcm",
+            "stream_format": "audio",
+        }
+    names = {"voice": voice.voice, "speaker": voice.speaker}
+    chosen = {key: name for key, name in names.items() if name}
+    return "text", {**chosen, "format": "pcm", "rate": voice.rate}
+
+
+def _connect(target: Target, voice: Voice, timeout_s: float) -> Connect:
+    """Return what opens connections of a protocol that has an utterance on each."""
+    url, token, kind = target.url, voice.token, target.kind
+    if kind == "wyoming":
+        return wyoming_connect(WyomingSettings(url, voice.voice, voice.speaker, timeout_s))
+    model = voice.model or MODELS[kind]
+    if kind == "elevenlabs":
+        return elevenlabs_connect(ElevenLabsSettings(url, token, model, voice.rate, timeout_s))
+    speaks = voice.voice or VOICES[kind]
+    return dashscope_connect(DashScopeSettings(url, token, model, speaks, voice.rate, timeout_s))

@@ -12,11 +12,13 @@ of audio at 24 kHz. Beyond that no container buffers: each packet is written as 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
 from streaming.audio.formats import Codec, Encoding
+from streaming.audio.ogg import OpusPages
 from streaming.audio.pcm import PcmFormat, float_to_f32le, float_to_s16le
 from streaming.audio.wav import wav_header
 from streaming.types import FloatArray
@@ -45,13 +47,19 @@ def open_encoder(encoding: Encoding) -> Encoder:
             return PcmEncoder(encoding.codec)
         case Codec.WAV:
             return WavEncoder(encoding.rate)
+        case Codec.OPUS:
+            return OpusEncoder(encoding)
         case _:
             return LibraryEncoder(encoding)
 
 
 def load_library() -> None:
-    """Load what codes the lossy formats (0.1 s), so that no request has to wait for it. Blocking."""
-    LibraryEncoder(Encoding(Codec.MP3, 24000)).finish()
+    """Load what codes the lossy formats (0.1 s), so that no request has to wait for it. Blocking.
+
+    Where it is not installed nothing happens: `Encoding` refuses these formats.
+    """
+    if Codec.MP3.is_available:
+        LibraryEncoder(Encoding(Codec.MP3, 24000)).finish()
 
 
 class PcmEncoder:
@@ -99,7 +107,6 @@ class _Recipe:
 _RECIPES = {
     # Without the bit reservoir a frame needs no later one: 24 ms less of delay.
     Codec.MP3: _Recipe("libmp3lame", "mp3", {"reservoir": "0"}, {"write_xing": "0", "id3v2_version": "0"}),
-    Codec.OPUS: _Recipe("libopus", "ogg", {"frame_duration": "20"}, {"page_duration": "20000"}),
     Codec.AAC: _Recipe("aac", "adts", {}, {}),
     Codec.FLAC: _Recipe("flac", "flac", {"compression_level": "2"}, {}),  # above 2, frames of 105 ms
     Codec.ULAW: _Recipe("pcm_mulaw", "mulaw", {}, {}),
@@ -108,15 +115,13 @@ _RECIPES = {
 
 
 class LibraryEncoder:
-    """What FFmpeg codes (PyAV). It releases the GIL while it does."""
+    """What FFmpeg codes (PyAV, the extra `codecs`). It releases the GIL while it does."""
 
     def __init__(self, encoding: Encoding) -> None:
-        import av  # 40 MB that plain PCM does without
+        import av
 
         recipe = _RECIPES[encoding.codec]
-        self._rate = encoding.rate
-        self._n_samples = 0
-        self._frame_of = av.AudioFrame.from_ndarray
+        self._frames = _Frames(encoding.rate)
         self._written = _Written()
         self._container = av.open(
             self._written,
@@ -134,24 +139,68 @@ class LibraryEncoder:
     def encode(self, samples: FloatArray) -> bytes:
         """Return the packets that `samples` complete; the first of them behind the container's header."""
         if len(samples):
-            for packet in self._stream.encode(self._frame(samples)):
+            for packet in self._stream.encode(self._frames.frame(samples)):
                 self._container.mux(packet)
         return self._written.take()
 
     def finish(self) -> bytes:
         """Return the last packets and the container's end."""
-        if self._n_samples:
+        if self._frames.n_samples:
             for packet in self._stream.encode(None):
                 self._container.mux(packet)
         self._container.close()
         return self._written.take()
 
-    def _frame(self, samples: FloatArray) -> AudioFrame:
+
+class OpusEncoder:
+    """Opus, coded by FFmpeg and put into Ogg by ourselves."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        import av
+
+        self._frames = _Frames(encoding.rate)
+        codec = av.CodecContext.create("libopus", "w")
+        codec.sample_rate, codec.layout, codec.format = encoding.rate, "mono", "flt"
+        codec.time_base = Fraction(1, encoding.rate)
+        codec.options = {"frame_duration": "20"}
+        if encoding.bits_per_second is not None:
+            codec.bit_rate = encoding.bits_per_second
+        codec.open()
+        self._codec = codec
+        self._pages = OpusPages(codec.extradata or b"", encoding.rate)
+
+    def encode(self, samples: FloatArray) -> bytes:
+        """Return the packets that `samples` complete; the first of them behind the container's headers."""
+        if not len(samples):
+            return b""
+        packets = self._codec.encode(self._frames.frame(samples))
+        return b"".join([self._pages.packet(bytes(packet)) for packet in packets])
+
+    def finish(self) -> bytes:
+        """Return the last packets and the container's end."""
+        packets = [bytes(packet) for packet in self._codec.encode(None)] if self._frames.n_samples else []
+        *others, last = packets or [b""]
+        pages = [self._pages.packet(packet) for packet in others]
+        return b"".join([*pages, self._pages.end(last, self._frames.n_samples)])
+
+
+class _Frames:
+    """Samples as FFmpeg takes them, and how many there were."""
+
+    def __init__(self, rate: int) -> None:
+        import av
+
+        self.n_samples = 0
+        self._rate = rate
+        self._frame_of = av.AudioFrame.from_ndarray
+
+    def frame(self, samples: FloatArray) -> AudioFrame:
+        """Return the next ones."""
         clipped = np.clip(samples, -1.0, 1.0)[None]
         frame = self._frame_of(np.ascontiguousarray(clipped), format="flt", layout="mono")
         frame.sample_rate = self._rate
-        frame.pts = self._n_samples
-        self._n_samples += len(samples)
+        frame.pts = self.n_samples
+        self.n_samples += len(samples)
         return frame
 
 

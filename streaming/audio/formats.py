@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from importlib.util import find_spec
 
 from streaming.errors import UnsupportedFormatError
 
@@ -34,6 +36,11 @@ class Codec(StrEnum):
     def content_type(self) -> str:
         """The media type, as players and SDKs know it."""
         return _CONTENT_TYPES[self]
+
+    @property
+    def is_available(self) -> bool:
+        """Whether it can be coded here: all but plain samples needs FFmpeg, which is an extra."""
+        return self.is_plain or _has_library()
 
     @property
     def is_plain(self) -> bool:
@@ -74,8 +81,11 @@ class Encoding:
         """Check that the codec has the rate and the bit rate.
 
         Raises:
-            UnsupportedFormatError: It has not.
+            UnsupportedFormatError: It has not, or it cannot be coded here.
         """
+        if not self.codec.is_available:
+            text = f"{self.codec} cannot be coded here: it needs pip install 'zhiyin[codecs]'"
+            raise UnsupportedFormatError(f"{text}; allowed: {', '.join(available_codecs())}")
         allowed = rates_of(self.codec)
         if self.rate not in allowed:
             known = ", ".join(map(str, allowed))
@@ -94,6 +104,16 @@ class Encoding:
         """Bit rate for the encoder; None where the codec has none."""
         kbps = self.kbps or DEFAULT_KBPS.get(self.codec)
         return None if kbps is None else kbps * 1000
+
+
+def available_codecs() -> tuple[Codec, ...]:
+    """Return what can be coded here."""
+    return tuple(codec for codec in Codec if codec.is_available)
+
+
+@cache
+def _has_library() -> bool:
+    return find_spec("av") is not None
 
 
 def rates_of(codec: Codec) -> tuple[int, ...]:

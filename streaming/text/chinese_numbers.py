@@ -169,12 +169,30 @@ def _roman_number(match: re.Match[str]) -> str:
     return cardinal(str(value)) if value else match["n"]
 
 
+def _places(match: re.Match[str]) -> str:
+    """第10-12页 is from the tenth to the twelfth; 第3-1号楼 is an address."""
+    low, high = match["a"], match["b"]
+    return (
+        f"{cardinal(low)}到{cardinal(high)}" if int(low) < int(high) else f"{cardinal(low)}杠{cardinal(high)}"
+    )
+
+
+def _money(match: re.Match[str]) -> str:
+    """The sign stands before the number, its name after number and scale: $3万亿."""
+    amount, scale, rate = match["amount"], match["scale"] or "", match["rate"]
+    spoken = "两" if amount == "2" else decimal(amount)
+    return f"{spoken}{scale}{_CURRENCIES[match['sign']]}" + (f"每{rate}" if rate else "")
+
+
 def _power(match: re.Match[str]) -> str:
     return f"{match[1]}的{decimal(match[2])}次方"
 
 
 _MEASURES = "个天次岁年月日名人位块元斤米度倍小分秒点页章期届场周种件条只家辆万亿千百"
 _COUNTED = "个次点年天倍本张把件种条位名只家层分秒斤米吨元块岁份场届杯瓶碗盒台辆套段组双对小"
+_CURRENCIES = {"$": "美元", "€": "欧元", "£": "英镑", "¥": "元", "￥": "元"}
+# In names: 最终幻想VII. X, XL and VI are more often something else.
+_ROMAN_IN_NAMES = "(?:X?(?:I{2,3}|IV|VI{2,3}|IX)|X[IV])"
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤川青藏琼宁"
 _UNIT_NAMES = {
     "GHz": "吉赫兹", "MHz": "兆赫兹", "kHz": "千赫兹", "KHz": "千赫兹", "Hz": "赫兹", "ms": "毫秒",
@@ -191,7 +209,8 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
         re.compile(r"(?<!\d)(?:(\+?86)[ -]?)?(1[3-9]\d)[ -]?(\d{4})[ -]?(\d{4})(?!\d)"),
         lambda m: ("加八六" if m[1] else "") + phone(m[2] + m[3] + m[4]),
     ),
-    (re.compile(r"(?<![\d\-])(0\d{2,3})-(\d{7,8})(?!\d)"), lambda m: phone(m[1] + m[2])),
+    (re.compile(r"(?<![\d\-])\(?(0\d{2,3})(?:-|\) ?)(\d{7,8})(?!\d)"), lambda m: phone(m[1] + m[2])),
+    (re.compile(r"(?<![\d+])\+(\d{1,3}(?:[- ]\d{2,5}){2,4})(?![\d-])"), lambda m: "加" + phone(m[1])),
     (
         re.compile(r"(?<![\d\-])([48]00)-?(?!0{3}-?0{4})(\d{3})-?(\d{4})(?!\d)"),
         lambda m: phone(m[1] + m[2] + m[3]),
@@ -207,7 +226,7 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
     (
         re.compile(
             r"(?:邮编|密码|卡号|账号|帐号|编号|尾号|学号|工号|单号|证码|QQ号?|证号|证件号|取件码)"
-            r"[是为：: ]{0,2}(?P<n>\d{3,})(?!\d)"
+            r"[是为：: ]{0,2}(?P<n>\d+(?:-\d+)+|\d{3,})(?![\d-])"
         ),
         lambda m: phone(m["n"]),
     ),
@@ -220,7 +239,15 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
         re.compile(rf"[{_PROVINCES}][A-Z](?P<n>[·\-]?(?=[A-Z\d]{{5,6}}(?![A-Za-z\d]))[A-Z\d]*\d[A-Z\d]*)"),
         lambda m: spell(m["n"].lstrip("·")),
     ),
+    (re.compile(r"(?<![\d.])(\d{3})(?=国道|省道|县道|路(?:公交|电车|巴士|车))"), lambda m: spell(m[1])),
+    (
+        re.compile(r"(?<!\d)(?:(?:985|211)(?=高校|大学|院校|工程|名校)|996(?=工作|加班|福报))"),
+        lambda m: phone(m[0]),
+    ),
     # Dates and times.
+    (re.compile(r"(?<![\d.])((?:19|20)\d\d)(?=[QH][1-4](?!\d))"), lambda m: spell(m[1])),
+    (re.compile(r"(?<!\d)([0-9]0)(?=、[0-9]0后)"), lambda m: spell(m[1])),
+    (re.compile(r"(?<![\d/])24/7(?![\d/])(?:小时)?"), "七乘二十四小时"),
     (
         re.compile(r"(?<![\d.])(?P<y>(?:1[5-9]|20)\d\d)([-/.])(?P<m>\d{1,2})\2(?P<d>\d{1,2})(?![\d.]|日)"),
         _date,
@@ -260,12 +287,26 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
     (re.compile(r"(?<![\d.])(\d{1,2})点(\d{1,2})(分(?!之))"), _spoken_clock),
     # Order.
     (re.compile(r"第(?P<n>[IVXLC]+)(?![A-Za-z])"), _roman_number),
+    (re.compile(rf"(?<=[一-鿿])(?P<n>{_ROMAN_IN_NAMES})(?![A-Za-z\d.])"), _roman_number),
+    (re.compile(rf"(?<![A-Za-z\d])(?P<n>I|V|VI|{_ROMAN_IN_NAMES})(?=[型期级类度代世])"), _roman_number),
+    (
+        re.compile(r"第(?P<n>(?P<a>\d{1,6}) ?[-~～—–] ?第?(?P<b>\d{1,6}))(?![\d.\-])"),
+        _places,
+    ),
     (re.compile(r"第(?P<n>\d+)(?![\d.])"), lambda m: cardinal(m["n"])),
     (re.compile(r"(?<![A-Za-z])[Nn][Oo]\. ?(\d+)(?![\d.])"), lambda m: f"第{cardinal(m[1])}"),
     (re.compile(r"(?<![\d.])(2)(?=号|楼|单元|室|路|班|级|年级|线|栋|月(?!饼))"), lambda m: "二"),
     (re.compile(r"(?:波音|空客|宝马|奔驰|标致)(?P<n>[1-9]\d{2})(?![\d.%万亿元个])"), lambda m: spell(m["n"])),
     # Amounts.
     (re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])"), lambda m: m[0].replace(",", "")),
+    (
+        re.compile(
+            r"(?P<sign>[$€£¥￥]) ?(?P<amount>\d+(?:\.\d+)?)(?![\d.,])"
+            r"(?:(?P<scale>[十百千]?万亿?|亿)|(?=/))(?:/(?P<rate>[年月日天周人个次晚份]))?"
+        ),
+        _money,
+    ),
+    (re.compile(r"(?<![A-Za-z\d&])#(\d{1,5})(?![\dA-Fa-f]|[^\s#，。]*#)"), lambda m: f"{cardinal(m[1])}号"),
     (re.compile(rf"(?<![\d.,A-Za-z])(\d{{9,}})(?![\d.,%])([{_MEASURES}])?"), _large),
     (
         re.compile(r"(?<![\d.\-/])(-?\d+(?:\.\d+)?)%?\s*[-~～—–到至]\s*(-?\d+(?:\.\d+)?)([%‰])"),
@@ -275,7 +316,7 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
     (
         re.compile(
             rf"(?<![\d.\-/:A-Za-z])(\d{{1,4}}(?:\.\d+)?)[-~～—–](\d{{1,4}}(?:\.\d+)?)"
-            rf"(?=[%{_MEASURES}款套颗台层亩吨克升遍句段组对双]|\s?[A-Za-z℃°])"
+            rf"(?=[%{_MEASURES}款套颗台层亩吨克升遍句段组对双级]|\s?[A-Za-z℃°])"
         ),
         _rising,
     ),
@@ -290,7 +331,8 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
         re.compile(r"(?<![\d.A-Za-z])(\d{1,6}(?:\.\d+)?) ?[×*] ?(?=\d)(\d{1,6}(?:\.\d+)?)(?![\d.])"),
         lambda m: f"{decimal(m[1])}乘{decimal(m[2])}",
     ),
-    (re.compile(r"(?<=[A-Za-z]) ?\+ ?(?=\d)"), "加"),
+    (re.compile(r"(?<=[A-Za-z²³)）]) ?\+ ?(?=\d)"), "加"),
+    (re.compile(r"(?<=[²³]) ?[-−] ?(?=[\dA-Za-z])"), "减"),
     (
         re.compile(r"(?<![\d.])(\d+(?:\.\d+)?) ?([KMGT]i?B)/s(?![A-Za-z])"),
         lambda m: f"每秒{decimal(m[1])}{m[2]}",
@@ -302,7 +344,10 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
     (re.compile(r"(?<![A-Za-z\d\-=])[>＞] ?(?=\d)"), "大于"),
     (re.compile(rf"(?<=[\d万亿]) ?({_UNITS})(?![A-Za-z\d/])"), lambda m: _UNIT_NAMES[m[1]]),
     (re.compile(r"(?<=\d)(万|亿)?元/([年月日天周人个次])"), lambda m: f"{m[1] or ''}元每{m[2]}"),
+    (re.compile(r"(?<=\d) ?g(?=$|[，。！？；、,;)）]|[一-鿿](?<![网手信内显运流基套芯]))"), "克"),
     # Versions and models.
+    (re.compile(r"(?<![A-Za-z])[A-Z](?P<n>\.\d{2,4})(?![\d.])"), lambda m: spell(m["n"])),
+    (re.compile(r"[A-Za-z][- ]?\d+(?:\.\d+)?(?P<n>-)(?=\d+(?:\.\d+)?[A-Za-z])"), " "),
     (
         re.compile(r"(?<![\d.])(?!(?:19|20)\d\d\.\d{1,2}\.\d{1,2}(?![\d.]))\d+(?:\.\d+){2,}(?![\d.]*\d)"),
         lambda m: spell(m[0]),

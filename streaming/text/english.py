@@ -1,8 +1,8 @@
-"""Pronounce Latin words: dictionary, letters, or a guess from the spelling; never silence.
+"""Pronounce Latin words: dictionary, letters, or a guess by a model; never silence.
 
 Input   one Latin token: a word, an acronym, a CamelCase name, with or without apostrophe
 Output  its parts with ARPAbet cut into syllables (`W AY1 . F AY0`)
-State   the CMU dictionary, read once per process by `warm_up`, only read afterwards
+State   the CMU dictionary and the model, read once per process by `warm_up`, only read afterwards
 Unaware of sentences, numbers and symbol ids.
 """
 
@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from types import MappingProxyType
 
-from streaming.text.letters import LETTER_NAMES, is_readable, sound_out
+from streaming.text import graphones
+from streaming.text.english_names import NAMES
+from streaming.text.letters import LETTER_NAMES, is_readable
 
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z']*|[a-z']+")
 _LETTERS_AT_ONCE = 3  # a spelled-out token is spoken in groups, so that words stay short
+_SHORTEST_PART = 5  # letters of each word of a compound; where one is shorter the model is right more often
 
-# What the CMU dictionary lacks or has as another word than a Chinese text means.
-_OVERRIDES = {
-    "ai": "EY1 . AY1", "app": "AE1 P", "vs": "V ER1 . S AH0 S", "etc": "EH0 T . S EH1 . T ER0 . AH0",
-    "a": "EY1", "openai": "OW1 . P AH0 N . EY1 . AY1", "chatgpt": "CH AE1 T . JH IY1 . P IY1 . T IY1",
-    "tiktok": "T IH1 K . T AA1 K", "wechat": "W IY1 . CH AE1 T", "linux": "L IH1 . N AH0 K S",
-    "ios": "AY1 . OW1 . EH1 S", "qq": "K Y UW1 . K Y UW1", "ui": "Y UW1 . AY1", "id": "AY1 . D IY1",
-    "pm": "P IY1 . EH1 M", "am": "AE1 M", "km": "K EY1 . EH1 M", "nginx": "EH1 N . JH IH0 . N EH1 K S",
-}  # fmt: skip
 # Written in capitals these are still words; other short words in capitals are acronyms (IT, US, AM).
 _SHOUTED = frozenset(
     """
@@ -72,8 +67,9 @@ class EnglishLexicon:
         self._entries: dict[str, str] = {}
 
     def warm_up(self) -> None:
-        """Read the CMU dictionary (0.1 s)."""
+        """Read the CMU dictionary and the model of spelling (0.3 s)."""
         if not self._entries:
+            graphones.load()
             self._entries = _dictionary()
 
     def entries(self) -> Mapping[str, str]:
@@ -84,7 +80,7 @@ class EnglishLexicon:
         """Return the spoken parts of a token of ASCII letters and apostrophes; never none for a letter.
 
         In order: a whole word of the dictionary; an acronym, letter by letter; the parts of a CamelCase name;
-        two dictionary words written together; a guess from the spelling.
+        two dictionary words written together; a guess by the model.
         """
         word = token.strip("'")
         if not word:
@@ -107,17 +103,17 @@ class EnglishLexicon:
             return [SpelledWord(word, start, arpabet)]
         if plain.isupper() or not is_readable(plain.lower()):
             return _spell_out(word, start)
-        return [SpelledWord(word, start, syllabify(sound_out(plain.lower())))]
+        return [SpelledWord(word, start, syllabify(graphones.sound_out(plain.lower())))]
 
     def _whole(self, word: str) -> str | None:
         """Return the word as the dictionary has it, unless its capitals say that it is an acronym."""
         lower = word.lower()
         if len(word) == 1:
             return LETTER_NAMES[lower]
-        if word.isupper() and len(word) <= 3 and lower not in _SHOUTED and lower not in _OVERRIDES:
+        if word.isupper() and len(word) <= 3 and lower not in _SHOUTED and lower not in NAMES:
             return None
-        if lower in _OVERRIDES:
-            return _OVERRIDES[lower]
+        if lower in NAMES:
+            return NAMES[lower]
         arpabet, letters = self._looked_up(lower), _letters(lower)
         # The dictionary stresses the last letter of HTML only; spelled letters are all alike here.
         return letters if arpabet is not None and _unstressed(arpabet) == _unstressed(letters) else arpabet
@@ -127,15 +123,17 @@ class EnglishLexicon:
         return None if entry is None else syllabify(entry.split())
 
     def _compound(self, lower: str) -> str | None:
-        """Two dictionary words of three letters or more written together; the longest first word wins."""
-        for cut in range(len(lower) - 3, 2, -1):
+        """Two dictionary words of some length written together; the longest first word wins."""
+        for cut in range(len(lower) - _SHORTEST_PART, _SHORTEST_PART - 1, -1):
+            if lower[cut - 1] == lower[cut]:
+                continue  # the letter is doubled by an ending: embed, embeddings
             first, second = self._looked_up(lower[:cut]), self._looked_up(lower[cut:])
             if first is not None and second is not None:
-                return f"{first} . {second.replace('1', '0')}"
+                return f"{first} . {second.replace('1', '2')}"
         return None
 
 
-def syllabify(symbols: list[str]) -> str:
+def syllabify(symbols: Sequence[str]) -> str:
     """Cut ARPAbet symbols into syllables by maximal onset: the longest consonant run English allows."""
     nuclei = [index for index, symbol in enumerate(symbols) if symbol.rstrip("012") in _VOWELS]
     cuts: list[int] = []

@@ -133,6 +133,8 @@ RULES: tuple[tuple[re.Pattern[str], Replacement | str], ...] = (
         lambda m: pairs(m["n"]),
     ),
     (re.compile(r"\b[A-Z]{2,}[ -](?P<n>[1-9]\d{3})\b(?![.,]\d)"), lambda m: pairs(m["n"])),
+    (re.compile(r"(?<![A-Za-z\d&])#(?=\d{1,5}(?![\dA-Fa-f]))|\b[Nn][Oo]\. ?(?=\d)"), "number "),
+    (re.compile(r"(?<=[\w)]) ?= ?(?=[\w(-])"), " equals "),
 )
 
 

@@ -55,6 +55,11 @@ class _Unit:
     def n_syllables(self) -> int:
         return len(self.english) or sum(map(len, self.mandarin))
 
+    @property
+    def head(self) -> str:
+        """The word without the particles that lean on it."""
+        return "".join(reading.hanzi for reading in self.mandarin[0]) if self.mandarin else self.text.lower()
+
 
 class Frontend:
     """Text frontend of one voice. Thread-safe: any number of threads may call any method.
@@ -106,7 +111,13 @@ class Frontend:
         marked, given = take_marks(AlignedText.of(text))
         aligned = self._normalizer.normalize(marked)
         units = self._units(aligned, text, given)
-        levels = break_levels([ProsodicWord(unit.text, unit.n_syllables, unit.mark) for unit in units])
+        kinds = [self._mandarin.kind(unit.head) for unit in units]
+        levels = break_levels(
+            [
+                ProsodicWord(unit.text, unit.n_syllables, unit.mark, kind)
+                for unit, kind in zip(units, kinds, strict=True)
+            ]
+        )
         for unit, level in zip(units, levels, strict=True):
             unit.break_level = level
         self._apply_sandhi(units)

@@ -23,10 +23,10 @@ from streaming.text.cleaning import PLACES, clean, is_hanzi
 from streaming.text.english_numbers import reshape_numbers
 
 _CLAUSE = re.compile(r"[^，。！？；、\n]*[，。！？；、\n]?")
-_CHINESE_RULES_NEEDED = re.compile(r"[\d√÷]|第[IVXLC]")
+_CHINESE_RULES_NEEDED = re.compile(r"[\d√÷]|[一-鿿][IVXLC]|[IVX][型期级类度代世]")
 # From the clause's first digit to its last, with what touches them and 4 Hanzi of context on either side.
 _NUMBER_WINDOW = re.compile(r"[一-鿿]{0,4}[^一-鿿\d]*\d(?:.*\d)?[^一-鿿]*[一-鿿]{0,4}")
-_ENGLISH_WORD = re.compile(r"[A-Za-z]{2,}")
+_ENGLISH_WORD = re.compile(r"(?<![\dA-Za-z])[A-Za-z]{2,}")  # the letters of 16GB are no word
 _MONTH = re.compile(
     r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )

@@ -93,11 +93,11 @@ def _neutral_particles(flat: list[Reading], ends: Sequence[int]) -> list[Reading
             weak = _WEAK_READINGS.get(reading.hanzi, reading.pinyin)
             if reading.pinyin[:-1] == weak[:-1]:  # not where it is a verb: 明了 liao3, 睡着 zhao2
                 spoken[start] = replace(reading, pinyin=weak).with_tone(NEUTRAL_TONE)
-        elif reading.hanzi == "得" and end < len(flat):
+        elif reading.hanzi == "得" and end < len(flat) and reading.pinyin != "dei3":
             must = before.hanzi in _PRONOUNS_AND_ADVERBS
             gets = must and flat[end].hanzi in _GOT
             spoken[start] = replace(reading, pinyin="de2" if gets else "dei3" if must else "de5")
-        elif reading.hanzi == "地" and end < len(flat) and _is_adverb(flat, starts, start):
+        elif reading.hanzi == "地" and _is_adverb(flat, starts, start):
             spoken[start] = replace(reading, pinyin="de5")
     return spoken
 

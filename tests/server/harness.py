@@ -18,9 +18,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from server.app import NATIVE, build_app
+from server.app import NATIVE, WYOMING, build_app
 from server.backend import Backend
-from server.config import CacheConfig, LimitConfig, ServerConfig, WorkerConfig
+from server.config import CacheConfig, LimitConfig, ServerConfig, WorkerConfig, WyomingConfig
 from server.native import NativeEndpoint
 from server.segment_store import open_store
 from server.serving import shut_down
@@ -55,6 +55,7 @@ class Server:
     native: NativeEndpoint
     runner: web.AppRunner
     backend: Backend
+    wyoming_port: int | None = None
 
     async def no_connections(self) -> None:
         """Wait until every connection has ended, with all its tasks."""
@@ -73,7 +74,7 @@ class Server:
             yield RawClient(socket)
 
 
-def limits(**values: Any) -> ServerConfig:
+def limits(*, wyoming: bool = False, **values: Any) -> ServerConfig:
     """The default configuration with other limits; no draining unless asked for, no cache, no rest.
 
     LONG_TEXT is one sentence over and over: with the cache it would cost nothing. And nobody listens here: a
@@ -83,6 +84,7 @@ def limits(**values: Any) -> ServerConfig:
         limits=LimitConfig(**{"drain_s": 0, **values}),
         cache=CacheConfig(memory_mb=0),
         workers=WorkerConfig(max_ahead_s=3600.0),
+        wyoming=WyomingConfig(port=0 if wyoming else None),
     )
 
 
@@ -101,8 +103,12 @@ async def running(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
+    if config.wyoming.port is not None:
+        await app[WYOMING].listen("127.0.0.1", config.wyoming.port)
     try:
-        yield Server(f"ws://127.0.0.1:{port}/v1/stream", port, engine, app[NATIVE], runner, backend)
+        yield Server(
+            f"ws://127.0.0.1:{port}/v1/stream", port, engine, app[NATIVE], runner, backend, app[WYOMING].port
+        )
     finally:
         if runner.server is not None:
             await shut_down(runner)

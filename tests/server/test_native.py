@@ -34,7 +34,7 @@ BAD = [
     ({"type": "open", "ctx": 1, "model": "nothing"}, "unknown_voice", True),
     ({"type": "open", "ctx": 1, "speaker": "nobody"}, "unknown_voice", True),
     ({"type": "open", "ctx": 1, "emotion": "bored"}, "unknown_voice", True),
-    ({"type": "open", "ctx": 1, "format": "mp3"}, "unsupported_format", True),
+    ({"type": "open", "ctx": 1, "format": "midi"}, "unsupported_format", True),
     ({"type": "open", "ctx": 1, "rate": 11025}, "unsupported_format", True),
     ({"type": "open", "ctx": 1, "text": "x" * 101}, "text_too_long", True),
     ({"type": "append", "ctx": 1, "text": "before open"}, "unexpected_message", True),

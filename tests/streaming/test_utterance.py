@@ -216,6 +216,7 @@ async def test_words_are_timed_in_samples_and_characters_of_the_utterance(pool: 
         assert word.start_sample < word.end_sample <= total
     assert timed[1].words[0].start_sample == starts[1]
     assert [w.start_sample for w in words] == sorted(w.start_sample for w in words)
+    assert [event.end_sample for event in timed] == [starts[1], total]  # with the silence after the words
 
 
 async def test_a_flush_speaks_the_unfinished_sentence_and_reports_where_it_ends(pool: Scheduler):

@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket as sockets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.typing import Subprotocol
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from clients.bench.adapters.adapter import Chunk, FailedError, Receipt, RefusedError, Request
-from clients.python.client import LOOPBACK, MAX_CTX, MAX_FRAME_BYTES
+from clients.bench.adapters.websocket import open_socket
+from clients.python.client import MAX_CTX
 from clients.python.wire import (
     SUBPROTOCOLS,
     AudioChunk,
@@ -37,13 +35,7 @@ from clients.python.wire import (
 )
 
 READ_AHEAD_FRAMES = 2  # per stream with a connection of its own, besides the library's queue
-LIBRARY_FRAMES = 2  # frames that the WebSocket library reads ahead
-# Kernel buffer of slow readers; the default holds minutes of speech. Below the 64 KiB segments of a
-# loopback device TCP would wait for its timers, and the reader would be slower than it means to be.
-SLOW_RECEIVE_BYTES = 65536
-CLOSE_S = 1.0
 SUBPROTOCOL = SUBPROTOCOLS[0]
-BUSY_STATUS = (429, 503)
 
 Item = Message | Exception
 
@@ -192,30 +184,10 @@ class NativeConnection:
             RefusedError: The server has too many connections.
             FailedError: Anything else.
         """
-        headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else None
-        try:
-            socket = await connect(
-                settings.url,
-                subprotocols=[Subprotocol(SUBPROTOCOL)],
-                compression=None,
-                additional_headers=headers,
-                max_size=MAX_FRAME_BYTES,
-                max_queue=LIBRARY_FRAMES,
-                open_timeout=settings.timeout_s,
-                close_timeout=CLOSE_S,
-                proxy=None if urlsplit(settings.url).hostname in LOOPBACK else True,
-            )
-        except InvalidStatus as error:
-            status = error.response.status_code
-            if status in BUSY_STATUS:
-                raise RefusedError(f"http_{status}", None) from error
-            raise FailedError(f"http_{status}", str(error)) from error
-        except (OSError, InvalidURI, InvalidHandshake, TimeoutError) as error:
-            raise FailedError("connect", _connect_words(error)) from error
-        if is_slow:
-            socket.transport.get_extra_info("socket").setsockopt(
-                sockets.SOL_SOCKET, sockets.SO_RCVBUF, SLOW_RECEIVE_BYTES
-            )
+        headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
+        socket = await open_socket(
+            settings.url, headers, settings.timeout_s, subprotocol=SUBPROTOCOL, is_slow=is_slow
+        )
         connection = cls(settings, socket, on_room, is_slow=is_slow)
         try:
             async with asyncio.timeout(settings.timeout_s):
@@ -330,10 +302,3 @@ def _typed(error: Exception) -> RefusedError | FailedError:
             return FailedError("protocol", str(error))
         case _:
             return FailedError("connection_lost", str(error))
-
-
-def _connect_words(error: Exception) -> str:
-    cause = error if isinstance(error, OSError) else error.__cause__
-    if isinstance(cause, ConnectionRefusedError):
-        return "no server answers"
-    return str(error) or type(error).__name__

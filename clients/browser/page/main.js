@@ -190,6 +190,7 @@ async function start() {
   bind();
   showLanguage();
   for (const name of /** @type {const} */ (["ready", "lost", "waiting", "closed"])) client.on(name, showLink);
+  client.on("ready", ({ formats }) => settings.offerFormats(formats));
   client.on("error", (error) => tell(error.message));
   document.documentElement.dataset.ready = "";
   Object.assign(globalThis, { zhiyin: client }); // for the console, and for tests

@@ -10,7 +10,7 @@ import { PLAYABLE } from "../index.js";
 import { find } from "./dom.js";
 
 const RATES = [8000, 16000, 22050, 24000, 44100, 48000];
-const FILES = ["mp3", "wav", "opus", "flac", "aac"];
+const FILES = ["wav", "mp3", "opus", "flac", "aac"];
 const DEFAULT_RATE = 24000;
 
 /** @typedef {{name: string, default: boolean, speakers: string[], emotions: string[], controls: Record<string, [number, number]>}} Voice */
@@ -25,9 +25,9 @@ export class Settings {
     this._file = find("file-format", HTMLSelectElement);
     /** @type {Voice[]} */
     this._voices = [];
-    fill(this._format, PLAYABLE);
+    fill(this._format, PLAYABLE.slice(0, 1)); // until the server has said what it offers
     fill(this._rate, RATES.map(String), String(DEFAULT_RATE));
-    fill(this._file, FILES);
+    fill(this._file, FILES.slice(0, 1));
     this._voice.addEventListener("change", () => this._show());
     for (const id of ["speed", "pitch", "pace"]) follow(id);
   }
@@ -65,6 +65,16 @@ export class Settings {
     const names = voices.map(({ name }) => name);
     fill(this._voice, names, voices.find((voice) => voice.default)?.name);
     this._show();
+  }
+
+  /**
+   * Offer the formats that the server has: some need a library there.
+   * @param {string[]} formats
+   */
+  offerFormats(formats) {
+    const [live, file] = [PLAYABLE, FILES].map((names) => names.filter((name) => formats.includes(name)));
+    fill(this._format, live, this._format.value);
+    fill(this._file, file, this._file.value);
   }
 
   _show() {

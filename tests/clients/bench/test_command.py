@@ -15,7 +15,9 @@ from aiohttp import web
 from clients.bench import command
 from clients.bench.arguments import parse
 from clients.bench.progress import Progress
+from clients.bench.record import Record
 from clients.bench.runner import Runner
+from clients.bench.tally import Tally
 from clients.bench.texts import load_texts
 from server.config import ServerConfig
 from tests.clients.bench.doubles import (
@@ -293,6 +295,22 @@ async def test_a_generator_that_is_late_is_flagged_loudly(
     assert report["levels"][0]["trustworthy"] is False
 
 
+class StopsAfterTheFirst(Progress):
+    """Sets `stop` as soon as an utterance was heard to its end."""
+
+    stop: asyncio.Event
+
+    async def show(self, label: str, tally: Tally) -> None:
+        end = tally.end
+
+        def noted(record: Record) -> None:
+            end(record)
+            if record.outcome == "ok":
+                self.stop.set()
+
+        tally.end = noted  # type: ignore[method-assign]
+
+
 async def test_a_run_that_is_stopped_reports_what_it_has(tmp_path: Path) -> None:
     """As Ctrl-C does it; what was under way is left, and nothing remains open."""
     async with running() as server:
@@ -309,8 +327,9 @@ async def test_a_run_that_is_stopped_reports_what_it_has(tmp_path: Path) -> None
         options = parse([*arguments, "--warm-up", "0"])
         texts = load_texts(options.texts, 1)
         with (tmp_path / "progress").open("w", encoding="utf-8") as stream:
-            runner = Runner(options, texts, "bench", Progress(stream, time.perf_counter), time.perf_counter)
-            asyncio.get_running_loop().call_later(0.4, runner.stop.set)
+            progress = StopsAfterTheFirst(stream, time.perf_counter)
+            runner = Runner(options, texts, "bench", progress, time.perf_counter)
+            progress.stop = runner.stop
             report = await runner.run()
         await server.no_connections()
     assert report.interrupted

@@ -1,8 +1,20 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from clients.bench.targets import Target, TargetError, parse_target, parse_targets
+from clients.bench.adapters.adapter import Adapter
+from clients.bench.targets import (
+    SCHEMES,
+    Target,
+    TargetError,
+    Voice,
+    adapter_of,
+    http_fields,
+    parse_target,
+    parse_targets,
+)
 
 
 def test_a_target_has_a_name_a_kind_and_a_url() -> None:
@@ -16,9 +28,13 @@ def test_a_target_has_a_name_a_kind_and_a_url() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("steam=ws://h/", "unknown kind 'steam'.*known: native, openai"),
+        (
+            "steam=ws://h/",
+            "unknown kind 'steam'.*known: native, http, openai, dashscope, elevenlabs, wyoming",
+        ),
         ("native=http://h/", "no URL of a native target: ws://... or wss://"),
         ("openai=ws://h/", "no URL of a openai target"),
+        ("wyoming=http://h:10200", "no URL of a wyoming target: tcp://"),
         ("native=ws://h:99999/", "no URL"),
         ("native=ws://", "no URL"),
         ("native=here", "no URL"),
@@ -43,3 +59,18 @@ def test_without_any_it_is_the_default() -> None:
 
 def test_secrets_in_a_url_are_not_shown() -> None:
     assert parse_target("ws://me:pass@h:1/v1/stream?token=s#x").public_url == "ws://h:1/v1/stream"
+
+
+@pytest.mark.parametrize("kind", SCHEMES)
+def test_every_kind_has_an_adapter(kind: str) -> None:
+    target = parse_target(f"{kind}={SCHEMES[kind][0]}://h:1/path")
+    adapter: Adapter = adapter_of(target, Voice(rate=16000, openai_rate=22050), 1.0, 1, time.perf_counter)
+    assert adapter.sample_rate == (22050 if kind == "openai" else 16000)
+
+
+def test_http_asks_for_what_was_chosen_and_leaves_the_rest_to_the_server() -> None:
+    assert http_fields("http", Voice(rate=16000)) == ("text", {"format": "pcm", "rate": 16000})
+    assert http_fields("http", Voice(voice="a", speaker="b"))[1] == {
+        "voice": "a", "speaker": "b", "format": "pcm", "rate": 24000,
+    }  # fmt: skip
+    assert http_fields("openai", Voice(voice="a", model="m"))[1]["model"] == "m"

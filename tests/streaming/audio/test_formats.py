@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from streaming.audio.formats import Codec, Encoding, nearest_rate, rates_of
+from streaming.audio.encoders import load_library
+from streaming.audio.formats import Codec, Encoding, available_codecs, nearest_rate, rates_of
 from streaming.errors import UnsupportedFormatError
 
 
@@ -49,3 +50,14 @@ def test_the_usual_bit_rate_is_taken_where_none_is_given() -> None:
 )
 def test_the_nearest_rate_keeps_the_band(codec: Codec, wanted: int, found: int) -> None:
     assert nearest_rate(codec, wanted) == found
+
+
+def test_without_the_library_plain_samples_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streaming.audio.formats._has_library", lambda: False)
+    assert available_codecs() == (Codec.PCM_S16LE, Codec.PCM_F32LE, Codec.WAV)
+    with pytest.raises(
+        UnsupportedFormatError, match=r"zhiyin\[codecs\]'; allowed: pcm_s16le, pcm_f32le, wav"
+    ):
+        Encoding(Codec.MP3, 24000)
+    assert Encoding(Codec.WAV, 24000).rate == 24000
+    load_library()

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.text.english import EnglishLexicon, syllabify
+from streaming.text.english_names import NAMES as NAMES_OF_OURS
 from streaming.text.syllables import english_syllables
 
 LEXICON = EnglishLexicon()
@@ -54,17 +57,34 @@ def test_acronyms_and_unreadable_words_are_spelled(token: str, expected: str) ->
     ("token", "expected"),
     [
         ("DeepSeek", "D IY1 P | S IY1 K"),
-        ("TensorRT", "T EH1 N . S ER0 | AA1 R . T IY1"),
+        ("TensorRT", "T EH1 N . S ER0 . AA1 R . T IY1"),
         ("vLLM", "V IY1 | EH1 L . EH1 L . EH1 M"),
         ("blockchain", "B L AA1 K . CH EY1 N"),
+        ("elasticsearch", "IH0 . L AE1 . S T IH0 K . S ER2 CH"),
         ("GPU's", "JH IY1 . P IY1 . Y UW1 Z"),
         ("DeepSeek's", "D IY1 P | S IY1 K S"),
         ("blosh's", "B L AA1 . SH IH0 Z"),
-        ("zhax", "JH AE1 K S"),
+        ("wugging", "W AH1 . G IH0 NG"),
     ],
 )
 def test_names_no_dictionary_has_are_composed_or_guessed(token: str, expected: str) -> None:
     assert said(token) == expected
+
+
+NAMES = Path(__file__).parents[2] / "data" / "text" / "english_names.tsv"
+
+
+@pytest.mark.parametrize("line", [line for line in NAMES.read_text("utf-8").splitlines() if line[0] != "#"])
+def test_names_that_people_write_are_said_as_they_say_them(line: str) -> None:
+    name, allowed = line.split("\t")
+    assert re.sub(r"\d| [.|]", "", said(name)) in allowed.split(" | ")
+
+
+@pytest.mark.parametrize("name", NAMES_OF_OURS)
+def test_our_own_names_are_arpabet_with_a_stress(name: str) -> None:
+    assert name.islower()
+    syllables = english_syllables(NAMES_OF_OURS[name])
+    assert any(syllable.tone_name == "tone1" for syllable in syllables)
 
 
 def test_parts_stand_where_they_were_written() -> None:

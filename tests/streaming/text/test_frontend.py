@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
 import threading
+from itertools import accumulate
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -133,6 +136,18 @@ def test_any_readable_text_gives_words_in_order_inside_it(frontend: Frontend, te
     starts = [word.char_start for word in phonemes.words]
     assert starts == sorted(starts)
     assert all(0 <= word.char_start < word.char_end <= len(text) for word in phonemes.words)
+
+
+def test_few_pauses_stand_where_a_listener_would_mind(frontend: Frontend) -> None:
+    labelled = Path(__file__).parents[2] / "data" / "text" / "prosody_held_out.txt"
+    placed: list[bool] = []
+    for line in labelled.read_text("utf-8").splitlines()[1:]:
+        pieces = re.split("[|/]", line)
+        allowed = set(accumulate(map(len, pieces)))
+        words = frontend.spoken_words("".join(pieces))
+        placed += [word.char_end in allowed for word in words if word.break_level == 2]
+    assert len(placed) > 80
+    assert sum(placed) / len(placed) > 0.85
 
 
 def test_a_is_an_article_in_english_and_a_letter_in_chinese() -> None:

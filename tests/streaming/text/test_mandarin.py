@@ -100,3 +100,29 @@ def test_readers_share_one_dictionary_and_warm_up_twice_is_harmless(
     assert second.is_word("银行")
     assert not second.is_word("行银")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ("高兴地笑了", ["高兴", "地", "笑", "了"]),
+        ("慢慢地站起来", ["慢慢", "地", "站", "起来"]),
+    ],
+)
+def test_no_word_is_made_up_that_begins_with_a_particle(
+    reader: MandarinReader, run: str, words: list[str]
+) -> None:
+    assert [word.text for word in reader.read(run)] == words
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ("轻轻地", "qing1 qing1 de5"),
+        ("目的地", "mu4 di4 di4"),
+        ("气得", "qi4 de5"),
+        ("获得", "huo4 de2"),
+    ],
+)
+def test_particles_at_the_end_of_a_word(reader: MandarinReader, run: str, expected: str) -> None:
+    assert pinyin(reader, run) == expected

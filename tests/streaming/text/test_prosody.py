@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,11 +10,11 @@ from streaming.text.prosody import MAX_RUN_SYLLABLES, ProsodicWord, break_levels
 
 
 def levels(text: str) -> str:
-    """Break levels of words written as `今天|天气，|好`; marks are the characters after the Hanzi."""
+    """Break levels of words written as `今天t|天气，|好a`: Hanzi, kind (n if none is written), marks."""
     words = []
     for item in text.split("|"):
-        hanzi = item.rstrip("，。！？、；：")
-        words.append(ProsodicWord(hanzi, len(hanzi), mark_level(item[len(hanzi) :])))
+        hanzi, kind, marks = re.fullmatch(r"([一-鿿]+)([a-z]?)(.*)", item).groups()  # type: ignore[union-attr]
+        words.append(ProsodicWord(hanzi, len(hanzi), mark_level(marks), kind or "n"))
     return "".join(map(str, break_levels(words)))
 
 
@@ -45,13 +47,29 @@ def test_words_part_with_1_and_the_sentence_ends_with_4() -> None:
     assert levels("你好，|世界。") == "34"
 
 
-def test_a_long_phrase_is_parted_before_function_words_and_after_particles() -> None:
-    assert levels("研究|人员|最近|发表了|一篇|重要|论文") == "1121114"
-    assert levels("我们|学校|和|他们|公司|合作") == "121114"
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("研究|人员|最近t|发表了v|一篇m|重要a|论文", "1121114"),  # time | verb
+        ("专家|提醒v|市民|不要d|在p|高温|天气|里f|长时间d|运动v", "1121111214"),  # place |
+        ("因为c|路上|堵车v|所以c|我r|迟到了v|十分钟m", "1121114"),  # | conjunction
+        ("他们r|公司|和k|我们r|学校|一直d|在p|合作v", "11112114"),  # never beside and
+        ("新来的v|同事|非常d|热情地a|帮助了v|我们r", "121214"),  # the modifier keeps its noun
+        ("您r|能s|再s|说w|一遍e|这个h|词w|的u|意思|吗u", "1111211114"),  # what was said | this
+    ],
+)
+def test_a_long_phrase_is_parted_where_the_kinds_of_its_words_allow(words: str, expected: str) -> None:
+    assert levels(words) == expected
 
 
-def test_a_short_tail_is_not_cut_off() -> None:
-    assert levels("一二三|四五六|七八") == "114"
+@pytest.mark.parametrize("kind", "nrhmqtfvwgadspckeu")
+def test_no_pause_follows_a_preposition_or_precedes_a_place_word(kind: str) -> None:
+    assert levels(f"一二三|四五p|六七{kind}|八九十")[1] == "1"
+    assert levels(f"一二三|四五{kind}|六七f|八九十")[1] == "1"
+
+
+def test_a_short_phrase_is_not_cut() -> None:
+    assert levels("一二三|四五六d|七八九c") == "114"
 
 
 def test_no_words_have_no_breaks() -> None:
@@ -68,5 +86,5 @@ def test_no_run_without_pause_is_much_longer_than_the_limit(lengths: list[int]) 
     for length, level in zip(lengths, found, strict=True):
         run += length
         if level > 1:
-            assert run <= MAX_RUN_SYLLABLES + 4
+            assert run <= MAX_RUN_SYLLABLES
             run = 0

@@ -112,3 +112,17 @@ def test_words_keep_their_borders_and_characters() -> None:
 
 def test_an_empty_phrase_stays_empty() -> None:
     assert surface_tones([]) == []
+
+
+def test_an_adverb_before_a_pause_keeps_its_light_particle() -> None:
+    words = [(Reading("高", "gao1"), Reading("兴", "xing4")), (Reading("地", "di4"),)]
+    assert surface_tones(words)[1] == (Reading("地", "de5"),)
+
+
+def test_must_that_the_neighbours_have_asked_for_stays() -> None:
+    words = [
+        (Reading("周", "zhou1"), Reading("末", "mo4")),
+        (Reading("得", "dei3"),),
+        (Reading("来", "lai2"),),
+    ]
+    assert surface_tones(words)[1] == (Reading("得", "dei3"),)

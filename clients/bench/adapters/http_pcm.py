@@ -1,10 +1,10 @@
-"""OpenAI-style HTTP: `POST .../audio/speech`, the answer is raw PCM as it is made.
+"""Speech over HTTP: JSON is posted, the answer is raw PCM as it is made. OpenAI's API, and our `/v1/tts`.
 
 Input   requests
 Output  streams
 State   the HTTP session with its connections
-The text is sent whole: this API cannot take it as it is written. PCM has no header, so its rate is
-what the user says it is. Interrupting closes the response, which is all that the API offers.
+The text is sent whole: such an API cannot take it as it is written. PCM has no header, so its rate is
+what the user says it is. Interrupting closes the response, which is all that there is.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import contextlib
 import email.utils
 import socket as sockets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -42,22 +43,28 @@ CLOSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAISettings:
-    """How to ask."""
+class HttpSettings:
+    """How to ask.
+
+    Attributes:
+        text_field: What the text is called in the JSON.
+        fields: The rest of the JSON.
+        sample_rate: Of the PCM.
+    """
 
     url: str
     token: str | None
-    model: str
-    voice: str
+    text_field: str
+    fields: Mapping[str, Any]
     sample_rate: int
     timeout_s: float
     clock: Callable[[], float]
 
 
-class OpenAIStream:
+class HttpStream:
     """An answer; see `adapter.Stream`."""
 
-    receipt: Receipt | None = None  # this API has none
+    receipt: Receipt | None = None  # there is none
 
     def __init__(
         self,
@@ -108,10 +115,10 @@ class OpenAIStream:
         self._response.close()
 
 
-class OpenAIAdapter:
+class HttpAdapter:
     """See `adapter.Adapter`."""
 
-    def __init__(self, settings: OpenAISettings) -> None:
+    def __init__(self, settings: HttpSettings) -> None:
         self.sample_rate = settings.sample_rate
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
@@ -137,19 +144,13 @@ class OpenAIAdapter:
             for _ in range(n_connections):
                 group.create_task(self._warm_one())
 
-    async def start(self, request: Request) -> OpenAIStream:
+    async def start(self, request: Request) -> HttpStream:
         """Send a request and wait for the head of its answer."""
         assert self._session is not None, "open it first"
         if len(request.tokens) > 1:
             raise FailedError("no_trickle", "this API takes the whole text at once")
         settings = self._settings
-        body = {
-            "model": settings.model,
-            "input": request.text,
-            "voice": settings.voice,
-            "response_format": "pcm",
-            "stream_format": "audio",
-        }
+        body = {**settings.fields, settings.text_field: request.text}
         waited = SimpleNamespace(began_s=0.0, connect_s=0.0)
         sent_s = settings.clock()
         try:
@@ -166,7 +167,7 @@ class OpenAIAdapter:
         if request.is_slow:
             _narrow(response)
         # Sent is when the request left, which is after the connection was there.
-        return OpenAIStream(response, sent_s + waited.connect_s, waited.connect_s, settings.clock)
+        return HttpStream(response, sent_s + waited.connect_s, waited.connect_s, settings.clock)
 
     async def cool(self) -> None:
         """Do nothing: what nobody uses closes by itself after KEEP_ALIVE_S."""

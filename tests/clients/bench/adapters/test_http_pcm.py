@@ -1,4 +1,4 @@
-"""The OpenAI-style adapter against a small real server."""
+"""The HTTP adapter against a small real server, as it is used for OpenAI's API."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ import pytest
 from aiohttp import web
 
 from clients.bench.adapters.adapter import FailedError, RefusedError, Request, Token, UnreachableError
-from clients.bench.adapters.openai import OpenAIAdapter, OpenAISettings
+from clients.bench.adapters.http_pcm import HttpAdapter, HttpSettings
+from clients.bench.targets import Voice, http_fields
 from tests.clients.bench.doubles import Handler, pcm_answer, speech_server
 
 
-def adapter(url: str, token: str | None = None) -> OpenAIAdapter:
-    return OpenAIAdapter(OpenAISettings(url, token, "tts-1", "alloy", 24000, 5.0, time.perf_counter))
+def adapter(url: str, token: str | None = None) -> HttpAdapter:
+    text_field, fields = http_fields("openai", Voice())
+    return HttpAdapter(HttpSettings(url, token, text_field, fields, 24000, 5.0, time.perf_counter))
 
 
 async def spoken(
-    handler: Handler, check: Callable[[OpenAIAdapter], Awaitable[None]], token: str | None = None
+    handler: Handler, check: Callable[[HttpAdapter], Awaitable[None]], token: str | None = None
 ) -> None:
     async with speech_server(handler) as url:
         speech = adapter(url, token)
@@ -33,7 +35,7 @@ async def spoken(
             await speech.close()
 
 
-async def audio_of(speech: OpenAIAdapter, request: Request | None = None) -> bytes:
+async def audio_of(speech: HttpAdapter, request: Request | None = None) -> bytes:
     stream = await speech.start(request or Request("你好"))
     audio = b""
     while (chunk := await stream.next()) is not None:
@@ -51,7 +53,7 @@ async def test_the_request_is_the_api_s_and_the_answer_is_pcm_in_whole_samples()
         asked.append((await request.json(), request.headers.get("Authorization")))
         return await pcm_answer(request, b"abc", b"def", b"gh")
 
-    async def check(speech: OpenAIAdapter) -> None:
+    async def check(speech: HttpAdapter) -> None:
         assert await audio_of(speech) == b"abcdefgh"
 
     await spoken(answer, check, token="secret")
@@ -73,7 +75,7 @@ async def test_a_full_server_is_a_refusal_with_its_advice(
     async def answer(request: web.Request) -> web.StreamResponse:
         return web.Response(status=status, headers={"Retry-After": header})
 
-    async def check(speech: OpenAIAdapter) -> None:
+    async def check(speech: HttpAdapter) -> None:
         with pytest.raises(RefusedError) as caught:
             await speech.start(Request("你好"))
         assert caught.value.code == f"http_{status}"
@@ -88,7 +90,7 @@ async def test_a_refusal_without_readable_advice_has_none(advice: str | None) ->
     async def answer(request: web.Request) -> web.StreamResponse:
         return web.Response(status=429, headers={} if advice is None else {"Retry-After": advice})
 
-    async def check(speech: OpenAIAdapter) -> None:
+    async def check(speech: HttpAdapter) -> None:
         with pytest.raises(RefusedError) as caught:
             await speech.start(Request("你好"))
         assert caught.value.retry_after_ms is None
@@ -101,7 +103,7 @@ async def test_other_answers_are_errors_by_status(status: int) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         return web.Response(status=status, text="no such voice")
 
-    async def check(speech: OpenAIAdapter) -> None:
+    async def check(speech: HttpAdapter) -> None:
         with pytest.raises(FailedError, match="no such voice") as caught:
             await speech.start(Request("你好"))
         assert caught.value.code == f"http_{status}"
@@ -118,7 +120,7 @@ async def test_an_answer_that_breaks_off_is_an_error_after_what_was_heard() -> N
         request.transport.close()
         return response
 
-    async def check(speech: OpenAIAdapter) -> None:
+    async def check(speech: HttpAdapter) -> None:
         stream = await speech.start(Request("你好"))
         chunk = await stream.next()
         assert chunk is not None
@@ -135,7 +137,7 @@ async def test_a_file_instead_of_pcm_is_an_error() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         return await pcm_answer(request, b"RIFF....WAVE")
 
-    async def check(speech: OpenAIAdapter) -> None:
+    async def check(speech: HttpAdapter) -> None:
         with pytest.raises(FailedError) as caught:
             await audio_of(speech)
         assert caught.value.code == "not_pcm"
@@ -151,7 +153,7 @@ async def test_connections_are_used_again_and_waits_for_new_ones_are_told() -> N
         ports.append(request.transport.get_extra_info("peername"))
         return await pcm_answer(request, b"abcd")
 
-    async def check(speech: OpenAIAdapter) -> None:
+    async def check(speech: HttpAdapter) -> None:
         await audio_of(speech)
         await audio_of(speech)
         first = await speech.start(Request("你好"))
@@ -179,7 +181,7 @@ async def test_a_client_that_leaves_closes_the_connection(end: str) -> None:
 
     gone = asyncio.Event()
 
-    async def check(speech: OpenAIAdapter) -> None:
+    async def check(speech: HttpAdapter) -> None:
         stream = await speech.start(Request("你好", is_slow=True))
         assert await stream.next() is not None
         if end == "cancel":
@@ -193,7 +195,7 @@ async def test_a_client_that_leaves_closes_the_connection(end: str) -> None:
 
 
 async def test_text_cannot_be_written_slowly() -> None:
-    async def check(speech: OpenAIAdapter) -> None:
+    async def check(speech: HttpAdapter) -> None:
         with pytest.raises(FailedError, match="whole text"):
             await speech.start(Request("ab", (Token("a", 0.0), Token("b", 0.1))))
 

@@ -1,0 +1,1 @@
+"""`zhiyin demo`: a page in the browser that speaks what one types (Gradio)."""

@@ -1,0 +1,1 @@
+"""Examples of clients, each to be run with `python -m`: see README.md in this folder."""

@@ -1,0 +1,1 @@
+"""DashScope's protocols: Sambert, CosyVoice and Qwen-TTS, over WebSockets and HTTP. `routes` lists them."""

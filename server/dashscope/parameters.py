@@ -1,0 +1,136 @@
+"""How DashScope's clients say what is to be spoken with, and what that means here.
+
+Input   `payload.parameters` of the sockets, `input` and `parameters` of HTTP requests
+Output  Parameters, checked; a Wish of them
+State   none
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from server.bodies import Body, shown
+from server.messages import MAX_LEXICON
+from server.speaking import Wish
+from streaming.audio.formats import KBPS, Codec, Encoding, nearest_rate
+from streaming.errors import BadRequestError, UnsupportedFormatError
+from streaming.text.lexicon import Lexicon
+from streaming.types import Style
+
+logger = logging.getLogger(__name__)
+
+MAX_NAME_CHARS = 256
+MAX_INSTRUCTION_CHARS = 4096
+CODECS = {"pcm": Codec.PCM_S16LE, "wav": Codec.WAV, "mp3": Codec.MP3, "opus": Codec.OPUS}
+UNSAID = ("", "default")  # tts_v2 sends "Default" with a rate of 0 where its user chose no format
+_SSML_START = re.compile(r"\s*<speak\b")
+
+Words = list[dict[str, str]]
+Name = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
+
+
+class HotFix(Body):
+    """Words with readings of their own, and words that are replaced."""
+
+    pronunciation: Words = Field(default_factory=list, max_length=MAX_LEXICON)
+    replace: Words = Field(default_factory=list, max_length=MAX_LEXICON)
+
+
+class Parameters(Body):
+    """What may be chosen. What only the vendor's models know (`language_hints`, ...) is ignored."""
+
+    text_type: str = "PlainText"
+    voice: Name = ""
+    format: str = ""
+    sample_rate: int = 0
+    bit_rate: int | None = None
+    volume: Annotated[float, Field(ge=0, le=100)] = 50.0
+    rate: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
+    pitch: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
+    word_timestamp_enabled: bool = False
+    phoneme_timestamp_enabled: bool = False
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    instruction: Annotated[str, Field(max_length=MAX_INSTRUCTION_CHARS)] = ""
+    enable_ssml: bool = False
+    hot_fix: HotFix = HotFix()
+
+    @property
+    def replaced_words(self) -> dict[str, str]:
+        """Words of the text with what is spoken instead."""
+        return {word: instead for words in self.hot_fix.replace for word, instead in words.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a protocol means where a request says no format."""
+
+    codec: Codec
+    rate: int
+
+
+SAMBERT = Defaults(Codec.WAV, 16000)
+COSYVOICE = Defaults(Codec.MP3, 22050)
+
+
+def is_ssml(parameters: Parameters, text: str) -> bool:
+    """Tell whether a text is SSML: the SDK says that it may be for every text, so that the text decides."""
+    allowed = parameters.enable_ssml or parameters.text_type.upper() == "SSML"
+    return allowed and _SSML_START.match(text) is not None
+
+
+def wish_of(parameters: Parameters, model: str, key: str, defaults: Defaults) -> Wish:
+    """Return the wish that a request means.
+
+    Raises:
+        UnsupportedFormatError: No such format, rate or bit rate.
+        BadRequestError: No model was named.
+    """
+    if not model:
+        raise BadRequestError("model: missing")
+    return Wish(
+        encoding=encoding_of(parameters.format, parameters.sample_rate, parameters.bit_rate, defaults),
+        # Of Sambert, the model is the voice.
+        voice=parameters.voice or (model if model.startswith("sambert") else ""),
+        model=model,
+        instruction=parameters.instruction,
+        style=Style(
+            speed=parameters.rate, pitch=parameters.pitch, volume=parameters.volume, seed=parameters.seed
+        ),
+        lexicon=dict(_readings(parameters.hot_fix)),
+        key=key,
+    )
+
+
+def encoding_of(name: str, rate: int, kbps: int | None, defaults: Defaults) -> Encoding:
+    """Return the encoding that a format's name, a rate (0: usual) and a bit rate (kbit/s) mean.
+
+    Raises:
+        UnsupportedFormatError: There is no such encoding.
+    """
+    codec = defaults.codec if name.lower() in UNSAID else CODECS.get(name.lower())
+    if codec is None:
+        raise UnsupportedFormatError(f"format: found {shown(name)}; allowed: {', '.join(CODECS)}")
+    return Encoding(codec, rate or nearest_rate(codec, defaults.rate), kbps if codec in KBPS else None)
+
+
+def _readings(hot_fix: HotFix) -> Iterator[tuple[str, str]]:
+    """Yield words with their readings; one that is not written as here is left to the voice."""
+    for words in hot_fix.pronunciation:
+        for word, reading in words.items():
+            if _can_be_read({word: reading}):
+                yield word, reading
+
+
+def _can_be_read(entry: Mapping[str, str]) -> bool:
+    try:
+        Lexicon(entry)
+    except BadRequestError:
+        logger.info("a reading of a hot fix is not pinyin or ARPAbet: ignored")
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""ElevenLabs' protocols: speech over HTTP and two WebSockets. `routes` puts them into the application."""
