@@ -18,6 +18,7 @@ import { Speech } from "./speech.js";
 import { ServerError } from "./wire.js";
 
 const MAX_CTX = 65_535;
+const FEWEST = 1; // utterances at a time, until the server has said how many it takes
 
 /**
  * @typedef {object} ConnectFields
@@ -93,7 +94,7 @@ export class Client extends Emitter {
     const { replaces, ...fields } = options;
     const replaced = replaces === "all" ? this.speeches : [replaces ?? []].flat();
     const link = {
-      send: (/** @type {Record<string, unknown>} */ message) => this._connection.send(message),
+      send: (/** @type {Record<string, unknown>} */ message) => this._send(message),
       forget: (/** @type {Speech} */ speech) => this._forget(speech),
       now: this._now,
       player: this.player,
@@ -132,9 +133,7 @@ export class Client extends Emitter {
 
   _listen() {
     const connection = this._connection;
-    connection.on("open", () => {
-      for (const speech of [...this._served.values()]) speech.connected();
-    });
+    connection.on("open", () => this._openWaiting());
     connection.on("message", (message) => this._dispatch(message));
     connection.on("lost", (error) => {
       this.emit("lost", error);
@@ -155,14 +154,31 @@ export class Client extends Emitter {
   _dispatch(message) {
     if (message.type === "ready") {
       this.offer = message;
+      this._openWaiting();
       this.emit("ready", message);
     } else if (message.type === "error" && message.ctx == null) this.emit("error", new ServerError(message));
     else this._served.get(/** @type {number} */ (message.ctx))?.receive(message);
   }
 
+  /**
+   * Send a message; an utterance more than the server takes at a time waits for its turn.
+   * @param {Record<string, unknown>} message
+   */
+  _send(message) {
+    const isFull = () => [...this._served.values()].filter((speech) => speech.isOpen).length >= (this.offer?.max_ctx ?? FEWEST);
+    return !(message.type === "open" && isFull()) && this._connection.send(message);
+  }
+
+  /** Give the server the utterances that it does not have, as many as it takes. */
+  _openWaiting() {
+    if (this.state !== "open") return;
+    for (const speech of [...this._served.values()]) if (!speech.isOpen) speech.connected();
+  }
+
   /** @param {Speech} speech */
   _forget(speech) {
     if (this._served.get(speech.ctx) === speech) this._served.delete(speech.ctx);
+    this._openWaiting();
   }
 
   _freeCtx() {

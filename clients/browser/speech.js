@@ -124,6 +124,11 @@ export class Speech extends Emitter {
     return this._track.heardSamples;
   }
 
+  /** Whether the server has it. For the client only. */
+  get isOpen() {
+    return this._isOpen && !this._isServed;
+  }
+
   /** Silence that it begins with, as far as is known. */
   get leadingSilenceMs() {
     return this._onset.silenceMs;
@@ -165,6 +170,7 @@ export class Speech extends Emitter {
     if (all.length <= 1 && this._textEnded) this._open(this._text, true);
     else {
       this._open("", false);
+      if (!this._isOpen) return; // the server takes no more at a time: later
       for (const text of all) this._link.send({ type: "append", ctx: this.ctx, text });
       if (all.length) this._noteSent();
       if (this._textEnded) this._link.send({ type: "end", ctx: this.ctx });

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soxr
 
+from server.config import LimitConfig, ServerConfig
 from tests.browser.conftest import OpenPage
 from tests.browser.listening import (
     find,
@@ -61,6 +62,28 @@ async def test_utterances_follow_each_other_without_a_gap(site: Site, open_page:
     said = await page.evaluate(SPEAK, [site.stream, texts, {}, {}])
     wanted = np.concatenate(parts)
     assert np.array_equal(played(ints(said["samples"]), wanted), wanted)
+
+
+async def test_more_utterances_than_the_server_takes_at_a_time_wait_for_their_turn(
+    open_page: OpenPage,
+) -> None:
+    config = ServerConfig(limits=LimitConfig(drain_s=0, contexts_per_connection=2))
+    texts = ["一。", "二二。", "三。", "四四。", "五。"]
+    async with serving(config) as site:
+        wanted = np.concatenate([await reference(site, text) for text in texts])
+        page = await open_page(f"{site.url}test/blank.html")
+        said = await page.evaluate(SPEAK, [site.stream, texts, {}, {}])
+        outcomes = await page.evaluate(
+            """async ([url, texts]) => {
+                const { connect } = await import("/test/kit.js");
+                const client = connect(url); // asked before it is connected
+                const speeches = texts.map((text) => client.speak(text));
+                return (await Promise.all(speeches.map(({ finished }) => finished))).map(({ outcome }) => outcome);
+            }""",
+            [site.stream, texts],
+        )
+    assert np.array_equal(played(ints(said["samples"]), wanted), wanted)
+    assert outcomes == ["heard"] * len(texts)
 
 
 async def test_words_are_told_when_they_are_heard(site: Site, open_page: OpenPage) -> None:

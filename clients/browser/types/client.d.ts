@@ -65,6 +65,13 @@ export class Client extends Emitter<ClientEvents> {
     _listen(): void;
     /** @param {import("./wire.js").Message} message */
     _dispatch(message: import("./wire.js").Message): void;
+    /**
+     * Send a message; an utterance more than the server takes at a time waits for its turn.
+     * @param {Record<string, unknown>} message
+     */
+    _send(message: Record<string, unknown>): boolean;
+    /** Give the server the utterances that it does not have, as many as it takes. */
+    _openWaiting(): void;
     /** @param {Speech} speech */
     _forget(speech: Speech): void;
     _freeCtx(): number;

@@ -128,6 +128,8 @@ export class Speech extends Emitter<SpeechEvents> {
     _track: import("./track.js").Track;
     /** Samples that the user has heard by now. */
     get heardSamples(): number;
+    /** Whether the server has it. For the client only. */
+    get isOpen(): boolean;
     /** Silence that it begins with, as far as is known. */
     get leadingSilenceMs(): number | null;
     /** Samples that were received. */
