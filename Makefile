@@ -16,7 +16,7 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-training train-voice serve test test-training test-image interop format bench-ttfc bench-cache bench-load bench-protocols bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
+.PHONY: help install install-training train-voice serve test test-training test-image test-browser browser-types bench-browser interop format bench-ttfc bench-cache bench-load bench-protocols bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
@@ -33,13 +33,33 @@ serve: $(VENV)/.stamp-install  ## Start the server with the embedded voice on HO
 	@exec $(BIN)/zhiyin serve --host $(HOST) --port $(PORT) $(ARGS)
 
 test: $(VENV)/.stamp-dev  ## Run the tests that need no torch
-	$(BIN)/python -m pytest --ignore=tests/training --ignore=tests/image --ignore=tests/interop $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/training --ignore=tests/image --ignore=tests/interop --ignore=tests/browser $(ARGS)
 
 test-training: $(VENV)/.stamp-training  ## Add torch; run the tests of networks, parity, training and export
 	$(BIN)/python -m pytest tests/training $(ARGS)
 
 test-image: $(VENV)/.stamp-dev  ## Lint the Dockerfile; take the steps of its CPU image here, without Docker
 	$(BIN)/python -m pytest tests/image $(ARGS)
+
+# CHROMIUM=/path/to/it if it is not on the PATH. npm's packages (types, accessibility) are for these tests only.
+test-browser: $(VENV)/.stamp-browser build/browser/.stamp  ## The page and the browser client in a real Chromium
+	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+bench-browser: $(VENV)/.stamp-browser  ## Time from speak() to the first audible sample in Chromium
+	$(BIN)/python -m benchmarks.browser $(ARGS)
+
+DECLARATIONS := --declaration --emitDeclarationOnly --allowJs --checkJs --strict --target ES2022 --module ES2022 --moduleResolution bundler --lib ES2023,DOM,DOM.Iterable --newLine lf
+
+browser-types: build/browser/.stamp  ## Write clients/browser/types anew from the JSDoc of the modules
+	rm -rf clients/browser/types
+	build/browser/node_modules/.bin/tsc $(DECLARATIONS) --outDir clients/browser/types clients/browser/index.js
+
+build/browser/.stamp: tests/browser/package.json
+	@command -v npm >/dev/null || { echo "npm was not found; on Debian and Ubuntu: apt-get install nodejs npm" >&2; exit 1; }
+	@mkdir -p build/browser
+	@cp $< build/browser/package.json
+	@npm install --prefix build/browser --no-audit --no-fund --silent
+	@touch $@
 
 # Each SDK has an environment of its own: their pins do not agree with one another, or with ours.
 SDKS := $(patsubst tests/interop/requirements/%.txt,%,$(wildcard tests/interop/requirements/*.txt))
@@ -131,6 +151,7 @@ $(VENV)/bin/python:
 # Variables, because make would cut a literal list of extras at its commas.
 SERVE_EXTRAS := cpu,codecs
 DEV_EXTRAS := cpu,dev
+BROWSER_EXTRAS := cpu,dev,browser
 TRAINING_EXTRAS := cpu,dev,training,rtx
 
 # pip creates the console script from the metadata, and `-e` makes it run the sources of this folder.
@@ -146,6 +167,9 @@ $(VENV)/.stamp-install: $(PACKAGES) | $(VENV)/bin/python
 $(VENV)/.stamp-dev: $(PACKAGES) $(VENV)/.stamp-install
 	$(call install_extras,$(DEV_EXTRAS))
 
+$(VENV)/.stamp-browser: $(PACKAGES) $(VENV)/.stamp-dev
+	$(call install_extras,$(BROWSER_EXTRAS))
+
 $(VENV)/.stamp-training: $(PACKAGES) $(VENV)/.stamp-dev
 	$(call install_extras,$(TRAINING_EXTRAS))
 
@@ -154,7 +178,7 @@ $(VENV)/.stamp-training: $(PACKAGES) $(VENV)/.stamp-dev
 lock:  ## Renew constraints.txt from the newest versions that pyproject.toml allows
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip --disable-pip-version-check install --quiet ".[cpu,dev,training,play]"
+	build/lock/bin/python -m pip --disable-pip-version-check install --quiet ".[cpu,dev,browser,training,play]"
 	{ sed -n '/^#/p' constraints.txt; \
 	  build/lock/bin/python -m pip freeze --all | grep '^[^#].*==' | grep -v '^pip==' | sed 's/+[^ ;]*//'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt

@@ -28,6 +28,7 @@ from server.native import PATH, NativeEndpoint
 from server.openai_endpoint import SPEECH_PATH, OpenAiEndpoint
 from server.openai_endpoint import VOICES_PATH as SPEECH_VOICES_PATH
 from server.openapi import OPENAPI_PATH, openapi
+from server.page import FILES_PATH, PageEndpoint
 from server.text_endpoint import TEXT_PATH, TextEndpoint
 from server.tts_endpoint import TTS_PATH, TtsEndpoint
 from server.version import zhiyin_version
@@ -46,6 +47,7 @@ Try   zhiyin say "你好，欢迎使用语音合成服务。" --play --url ws://
       echo "一边写，一边说。" | zhiyin say -o speech.wav --stats --url ws://{host}{path}
       curl "http://{host}{tts}" -d text="你好，世界。" -o hello.mp3
 
+GET /             in a browser: a page to type, listen and measure
 GET {path}    WebSocket; the protocol is in docs/protocol.md
 GET, POST {tts}    speech for curl and <audio> tags: text, voice, format, ...
 GET {dashscope}    DashScope's, a WebSocket
@@ -74,7 +76,9 @@ def build_app(backend: Backend) -> web.Application:
     app[BODY_S] = backend.config.limits.body_s
     app[NATIVE] = native
     app[WYOMING] = WyomingServer(backend)
-    app.router.add_get("/", welcome)
+    page = PageEndpoint(welcome)
+    app.router.add_get("/", page.index)
+    app.router.add_get(FILES_PATH, page.file)
     app.router.add_get(OPENAPI_PATH, openapi)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
@@ -98,9 +102,9 @@ def build_app(backend: Backend) -> web.Application:
     return app
 
 
-async def welcome(request: web.Request) -> web.Response:
+def welcome(request: web.Request) -> str:
     """Say what this is and what to try."""
-    text = _WELCOME.format(
+    return _WELCOME.format(
         version=zhiyin_version(),
         host=request.host,
         path=PATH,
@@ -116,7 +120,6 @@ async def welcome(request: web.Request) -> web.Response:
         cache=CACHE_PATH,
         clear=CLEAR_PATH,
     )
-    return web.Response(text=text)
 
 
 async def healthz(request: web.Request) -> web.Response:

@@ -23,6 +23,7 @@ from server.elevenlabs.routes import SPEECH_PATH as ELEVENLABS_PATH
 from server.load_endpoint import LOAD_PATH
 from server.openai_endpoint import MODELS_PATH, SPEECH_PATH, SpeechRequest
 from server.openai_endpoint import VOICES_PATH as SPEECH_VOICES_PATH
+from server.page import TYPES
 from server.text_endpoint import TEXT_PATH, TextRequest
 from server.tts_endpoint import FORMS, TTS_PATH, TtsRequest
 from server.version import zhiyin_version
@@ -69,7 +70,12 @@ def describe_http() -> Document:
         "/healthz": {"get": _operation("Alive and well", (_JSON,))},
         "/readyz": {"get": _operation("Ready for requests", (_JSON,))},
         OPENAPI_PATH: {"get": _operation("This document", (_JSON,))},
-        "/": {"get": _operation("What to try", ("text/plain",))},
+        "/": {"get": _operation("A page for browsers; for others, what to try", ("text/html", "text/plain"))},
+        "/browser/{name}": {
+            "get": _operation(
+                "A file of the browser client", tuple(TYPES.values()), parameters=[_in_path("name")]
+            )
+        },
     }
     for prefix in ("", PREFIX):
         paths.update(_elevenlabs_paths(prefix, elevenlabs))

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import settings
 
 TRAINING_TESTS = Path(__file__).parent / "training"
+BROWSER_TESTS = Path(__file__).parent / "browser"
 
 # The tests of the networks need torch; without it, as in the default environment, they are not collected.
 collect_ignore = [] if importlib.util.find_spec("torch") else [str(TRAINING_TESTS)]
+if not importlib.util.find_spec("playwright"):  # the same, of `make test-browser`
+    collect_ignore.append(str(BROWSER_TESTS))
 
 # A property must hold, however slow the machine; the same examples each run, so that a red test stays red.
 settings.register_profile("zhiyin", deadline=None, derandomize=True, print_blob=True)

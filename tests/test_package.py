@@ -100,13 +100,19 @@ def test_the_wheel_carries_voices_configurations_and_licence(wheel: zipfile.ZipF
     assert any(name.endswith("licenses/LICENSE") for name in inside)
 
 
+def test_the_wheel_carries_the_browser_client_and_the_page(wheel: zipfile.ZipFile) -> None:
+    files = (path for path in (ROOT / "clients" / "browser").rglob("*") if path.is_file())
+    assert {path.relative_to(ROOT).as_posix() for path in files} <= set(wheel.namelist())
+    assert "clients/browser/page/index.html" in wheel.namelist()
+
+
 def test_the_wheel_carries_no_tests_and_no_leftovers(wheel: zipfile.ZipFile) -> None:
     roots = {name.split("/")[0] for name in wheel.namelist() if ".dist-info/" not in name}
     assert roots <= {"server", "streaming", "clients", "training", "voices", "configs"}
     assert not [name for name in wheel.namelist() if "__pycache__" in name]
 
 
-@pytest.mark.parametrize("extra", ["", "cpu", "dev", "training", "play", "bench"])
+@pytest.mark.parametrize("extra", ["", "cpu", "dev", "browser", "training", "play", "bench"])
 def test_every_requirement_is_pinned_to_a_version_it_allows(extra: str) -> None:
     for line in EXTRAS[extra] if extra else PROJECT["dependencies"]:
         requirement = Requirement(line)

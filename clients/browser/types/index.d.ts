@@ -1,0 +1,7 @@
+export { Backoff } from "./backoff.js";
+export { ConnectionLostError } from "./connection.js";
+export { PLAYABLE } from "./formats.js";
+export { Player } from "./player.js";
+export { Speech } from "./speech.js";
+export { Client, connect } from "./client.js";
+export { ProtocolError, ServerError } from "./wire.js";
