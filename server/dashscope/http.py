@@ -128,7 +128,7 @@ class DashScopeHttpEndpoint:
         if said.instructions:
             wish = replace(wish, instruction=said.instructions)
         rendering = begin(self._backend, wish)
-        replacer = Replacer({} if ssml else parameters.replaced_words)
+        replacer = Replacer({} if ssml else parameters.replaced_words, allowed)
         text = replacer.push(said.text) + replacer.flush()
         meter = Meter(hanzi_weight=2, ssml=ssml)
         meter.note(text)

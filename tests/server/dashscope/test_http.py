@@ -230,3 +230,12 @@ async def test_a_client_that_leaves_stops_the_model(headers: dict[str, str]) -> 
         gate.opened.set()
         await server.backend.door._empty.wait()
         assert len(server.engine.calls) < 500
+
+
+async def test_replacements_cannot_make_a_text_too_long() -> None:
+    async with running() as server:
+        fields = body(text="好" * 1000, hot_fix={"replace": [{"好": "好" * 256}]})
+        for headers in ({}, SSE):
+            status, error = await ask(server, "POST", SPEECH_PATH, json=fields, headers=headers)
+            assert (status, error["code"]) == (400, "InvalidParameter")
+            assert "the limit is 20000" in error["message"]

@@ -414,6 +414,15 @@ async def test_as_much_text_as_the_vendor_takes_is_answered() -> None:
         assert "200000" in only_terminal(frames)["header"]["error_message"]
 
 
+async def test_replacements_cannot_make_a_text_too_long() -> None:
+    async with running() as server, dashscope_client(server) as client:
+        await client.run("a", hot_fix={"replace": [{"好": "好" * 256}]})
+        await client.text("a", "好" * 1000)
+        frames, _ = await client.rest()
+        assert error_of(frames) == ("a", "InvalidParameter")
+        assert "the limit is 20000" in only_terminal(frames)["header"]["error_message"]
+
+
 async def test_ssml_that_is_none_fails_the_task() -> None:
     async with running() as server, dashscope_client(server) as client:
         await client.run("a", enable_ssml=True)
