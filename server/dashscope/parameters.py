@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from server.bodies import Body, shown
+from server.bodies import Body, shown, without_nulls
 from server.messages import MAX_LEXICON
 from server.speaking import Wish
 from streaming.audio.formats import KBPS, Codec, Encoding, nearest_rate
@@ -33,7 +33,7 @@ CODECS = {"pcm": Codec.PCM_S16LE, "wav": Codec.WAV, "mp3": Codec.MP3, "opus": Co
 UNSAID = ("", "default")  # tts_v2 sends "Default" with a rate of 0 where its user chose no format
 _SSML_START = re.compile(r"\s*<speak\b")
 
-Words = list[dict[str, str]]
+Words = list[Annotated[dict[str, str], BeforeValidator(without_nulls)]]
 Name = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
 
 

@@ -115,3 +115,8 @@ def test_readings_that_cannot_be_read_get_one_line_of_the_log(caplog: pytest.Log
     asked = parameters(hot_fix={"pronunciation": [{str(number): "??" for number in range(200)}]})
     assert wish_of(asked, "m", "", COSYVOICE).lexicon == {}
     assert [record.getMessage()[-3:] for record in caplog.records] == ["200"]
+
+
+def test_null_is_absent_at_every_depth() -> None:
+    asked = parameters(volume=None, hot_fix={"replace": None, "pronunciation": [{"x": None, "好": "hao4"}]})
+    assert asked == parameters(hot_fix={"pronunciation": [{"好": "hao4"}]})
