@@ -21,6 +21,7 @@ from server.auth import check_token
 from server.backend import Backend
 from server.dashscope.errors import refused
 from server.dashscope.messages import claimed_id, parse_task_message
+from server.dashscope.refusals import Refusals
 from server.dashscope.task import SpokenTask, event, failed_event
 from server.dashscope.tasks import Action, Drop, Finish, Refuse, Speak, SpeakNow, Start, State, Stop, Tasks
 from server.json_socket import JsonSocket, accepted
@@ -43,8 +44,9 @@ REFUSAL_S = 5.0  # for the first message of a client that is refused: only then 
 class InferenceEndpoint:
     """Answers handshakes. Belongs to one event loop."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, refusals: Refusals) -> None:
         self._backend = backend
+        self._refusals = refusals
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection; returns when it has ended.
@@ -62,8 +64,7 @@ class InferenceEndpoint:
                 async with accepted(request, backend, MAX_MESSAGE_BYTES) as socket:
                     await InferenceConnection(socket, backend, key).serve()
         except OverloadedError as error:
-            async with accepted(request, backend) as socket:
-                await _refuse_first(socket, error)
+            return await self._refusals.tell(request, error, _refuse_first)
         return socket.response
 
 
