@@ -74,3 +74,17 @@ def begin(backend: Backend, wish: Wish) -> Rendering:
         ssml=wish.ssml,
     )
     return Rendering(utterance, wish.encoding, backend.encoders)
+
+
+def speak_whole(rendering: Rendering, text: str) -> None:
+    """Give an utterance all of its text; one that cannot be spoken is cancelled.
+
+    Raises:
+        RequestError: It is too much, or no SSML though it should be.
+    """
+    try:
+        rendering.utterance.append(text)
+        rendering.utterance.end()
+    except Exception:
+        rendering.utterance.cancel()  # else its characters would count as waiting for ever
+        raise
