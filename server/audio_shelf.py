@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from streaming.audio.formats import Codec
-from streaming.errors import BadRequestError, OverloadedError
+from streaming.errors import BadRequestError, OverloadedError, RequestError
 
 NAME_BYTES = 24  # 192 bits of chance
 BYTES_PER_MB = 1_000_000
@@ -30,7 +30,7 @@ class KeptAudio:
 
     name: str
     codec: Codec
-    data: bytes
+    data: memoryview
     expires_s: float
 
 
@@ -45,8 +45,13 @@ class AudioShelf:
         self._retry_after_ms = retry_after_ms
         self._clock = clock
         self._kept: dict[str, KeptAudio] = {}
-        self.n_bytes = 0
+        self._n_kept_bytes = 0
+        self._n_recorded_bytes = 0
+
+    @property
+    def n_bytes(self) -> int:
         """Of all that is kept or being recorded."""
+        return self._n_kept_bytes + self._n_recorded_bytes
 
     def record(self, codec: Codec) -> Recording:
         """Return a new recording; leave its context to give up what was not kept."""
@@ -62,21 +67,27 @@ class AudioShelf:
 
         Raises:
             BadRequestError: So long a recording is never kept.
-            OverloadedError: Other recordings take the room.
+            OverloadedError: Other recordings take the room; what is kept stays.
         """
         if in_all > self._max_bytes:
             raise BadRequestError(
                 f"the audio is longer than {self._max_bytes} bytes, which is the limit: ask for a stream"
             )
+        if self._n_recorded_bytes + n_bytes > self._max_bytes:
+            raise OverloadedError("too much audio is being recorded", self._retry_after_ms)
         self._drop_expired()
         while self.n_bytes + n_bytes > self._max_bytes:
-            if not self._kept:
-                raise OverloadedError("too much audio is being recorded", self._retry_after_ms)
             self._drop(next(iter(self._kept)))
-        self.n_bytes += n_bytes
+        self._n_recorded_bytes += n_bytes
 
-    def keep(self, codec: Codec, data: bytes) -> KeptAudio:
+    def give_room(self, n_bytes: int) -> None:
+        """Give back room that was taken; for recordings only."""
+        self._n_recorded_bytes -= n_bytes
+
+    def keep(self, codec: Codec, data: memoryview) -> KeptAudio:
         """Put audio, whose room was taken, on the shelf; for recordings only."""
+        self.give_room(len(data))
+        self._n_kept_bytes += len(data)
         name = f"{secrets.token_urlsafe(NAME_BYTES)}.{_ENDINGS.get(codec, codec.value)}"
         audio = KeptAudio(name, codec, data, self._clock() + self._keep_s)
         self._kept[name] = audio
@@ -88,7 +99,7 @@ class AudioShelf:
             self._drop(name)
 
     def _drop(self, name: str) -> None:
-        self.n_bytes -= len(self._kept.pop(name).data)
+        self._n_kept_bytes -= len(self._kept.pop(name).data)
 
 
 class Recording:
@@ -98,6 +109,7 @@ class Recording:
         self._shelf = shelf
         self._codec = codec
         self._data = bytearray()
+        self._is_given_up = False
 
     def __enter__(self) -> Self:
         return self
@@ -105,29 +117,39 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._shelf.n_bytes -= len(self._data)
-        self._data.clear()
+        self._give_up()
 
     def write(self, data: bytes) -> None:
         """Add audio.
 
         Raises:
-            RequestError: There is no room; see `AudioShelf.take_room`.
+            RequestError: There is no room, see `AudioShelf.take_room`; the recording is given up.
         """
-        self._shelf.take_room(len(data), len(self._data) + len(data))
+        assert not self._is_given_up, "a recording with a hole"
+        try:
+            self._shelf.take_room(len(data), len(self._data) + len(data))
+        except RequestError:
+            self._give_up()
+            raise
         self._data += data
 
     def keep(self) -> KeptAudio:
         """Put it on the shelf: it is complete."""
-        data = with_sizes(bytes(self._data)) if self._codec is Codec.WAV else bytes(self._data)
-        self._data.clear()
-        return self._shelf.keep(self._codec, data)
+        assert not self._is_given_up, "a recording with a hole"
+        data, self._data = self._data, bytearray()  # handed over: it may be large
+        if self._codec is Codec.WAV:
+            fill_in_sizes(data)
+        return self._shelf.keep(self._codec, memoryview(data).toreadonly())
+
+    def _give_up(self) -> None:
+        self._is_given_up = True
+        self._shelf.give_room(len(self._data))
+        self._data = bytearray()
 
 
-def with_sizes(wav: bytes) -> bytes:
-    """Return a WAV file of open length with its length in the header."""
+def fill_in_sizes(wav: bytearray) -> None:
+    """Write its length into the header of a WAV file of open length."""
     n_bytes = len(wav)
-    if n_bytes < WAV_HEADER_BYTES:
-        return wav
-    riff, data = (n.to_bytes(4, "little") for n in (n_bytes - 8, n_bytes - WAV_HEADER_BYTES))
-    return b"".join([wav[:RIFF_SIZE_AT], riff, wav[8:DATA_SIZE_AT], data, wav[WAV_HEADER_BYTES:]])
+    if n_bytes >= WAV_HEADER_BYTES:
+        wav[RIFF_SIZE_AT : RIFF_SIZE_AT + 4] = (n_bytes - 8).to_bytes(4, "little")
+        wav[DATA_SIZE_AT : DATA_SIZE_AT + 4] = (n_bytes - WAV_HEADER_BYTES).to_bytes(4, "little")

@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from streaming.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 BODY_S = web.AppKey("body_s", float)
 """Of the application: how long a body may take (`limits.body_s`)."""
@@ -23,9 +26,14 @@ MAX_SHOWN_CHARS = 40
 
 
 class Body(BaseModel):
-    """Unknown fields are ignored: clients of other vendors send what we never heard of."""
+    """Unknown fields are ignored: clients of other vendors send what we never heard of. So is null."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, fields: object) -> object:
+        return without_nulls(fields)
 
 
 BodyType = TypeVar("BodyType", bound=BaseModel)
@@ -85,11 +93,11 @@ def validate(fields: object, model: type[BodyType]) -> BodyType:
     if not isinstance(fields, dict):
         raise BadFieldError("", f"an object is wanted; found {shown(fields)}")
     try:
-        return model.model_validate({key: value for key, value in fields.items() if value is not None})
+        return model.model_validate(without_nulls(fields))
     except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        place = [part for part in detail["loc"] if isinstance(part, str)]
-        field = place[0] if place else ""
+        detail = _nearest(error.errors(include_url=False))
+        place = _place(detail)
+        field = place[0]
         if detail["type"] == "missing":
             raise BadFieldError(field, f"{'.'.join(place)}: missing") from None
         if detail["type"] == "extra_forbidden":
@@ -98,6 +106,25 @@ def validate(fields: object, model: type[BodyType]) -> BodyType:
         allowed = detail["msg"].removeprefix("Input should be ")
         text = f"{field}: found {shown(detail['input'])}; allowed: {allowed}"
         raise BadFieldError(field, text) from None
+
+
+def without_nulls(fields: object) -> object:
+    """Return a map without its fields that are null; other values as they are."""
+    if not isinstance(fields, dict):
+        return fields
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _nearest(errors: list[ErrorDetails]) -> ErrorDetails:
+    """Return the first error; of those of a union, that of the type that the value nearly was."""
+    of_field = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
+    return max(of_field, key=lambda error: len(error["loc"]))
+
+
+def _place(detail: ErrorDetails) -> list[str]:
+    """Return the names of the fields that lead to an error, without those of a union's types."""
+    first, *rest = detail["loc"] or ("",)
+    return [str(first), *(part for part in rest if isinstance(part, str) and not part[:1].isupper())]
 
 
 def shown(value: object) -> str:

@@ -70,6 +70,8 @@ async def respond(
         response = web.StreamResponse(headers={hdrs.CACHE_CONTROL: "no-store", **headers})
         try:
             await response.prepare(request)
+            if request.method == hdrs.METH_HEAD:
+                return response
             await _in_time(response.write(first), slow_reader_s)
             async for piece in pieces:
                 await _in_time(response.write(piece), slow_reader_s)

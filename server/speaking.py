@@ -88,5 +88,5 @@ def speak_whole(rendering: Rendering, text: str) -> None:
         rendering.utterance.append(text)
         rendering.utterance.end()
     except BaseException:
-        rendering.utterance.cancel()
+        rendering.utterance.cancel()  # else its characters would count as waiting for ever
         raise

@@ -28,11 +28,11 @@ from server.dashscope.parameters import COSYVOICE, MAX_NAME_CHARS, Defaults, Par
 from server.dashscope.script import CosyVoiceScript, Map, Meter
 from server.http_audio import respond
 from server.rendering import Rendered, Rendering, Sound
-from server.speaking import begin
+from server.speaking import begin, speak_whole
 from streaming.audio.formats import Codec
 from streaming.audio.pcm import PcmFormat
 from streaming.audio.wav import wav_header
-from streaming.errors import BadRequestError, RequestError, StreamError, TextTooLongError
+from streaming.errors import BadRequestError, OverloadedError, RequestError, StreamError, TextTooLongError
 from streaming.text.replacements import Replacer
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 SPEECH_PATH = "/api/v1/services/audio/tts/SpeechSynthesizer"
 GENERATION_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 AUDIO_PATH = "/api/v1/audio/"
+FILE_PIECE_BYTES = 64 * 1024
 QWEN_EVENTS = Defaults(Codec.PCM_S16LE, 24000)  # clients play the audio of its events as samples
 QWEN_FILE = Defaults(Codec.WAV, 24000)
 
@@ -88,14 +89,23 @@ class DashScopeHttpEndpoint:
         """Speak as Qwen-TTS."""
         return await self._answer(request, QWEN_EVENTS, QWEN_FILE, tells_sentences=False)
 
-    async def audio(self, request: web.Request) -> web.Response:
+    async def audio(self, request: web.Request) -> web.StreamResponse:
         """Return audio by the name in its URL; to know that is to have the right."""
-        kept = self._shelf.get(request.match_info["name"])
-        if kept is None:
-            fields = {"code": "NotFound", "message": "no such audio, or no longer", "request_id": ""}
-            return web.json_response(fields, status=404)
-        headers = {hdrs.CACHE_CONTROL: "no-store", hdrs.CONTENT_TYPE: kept.codec.content_type}
-        return web.Response(body=kept.data, headers=headers)
+        try:
+            with self._backend.door.entered():
+                kept = self._shelf.get(request.match_info["name"])
+                if kept is None:
+                    fields = {"code": "NotFound", "message": "no such audio, or no longer", "request_id": ""}
+                    return web.json_response(fields, status=404)
+                headers: dict[str, str] = {
+                    hdrs.CONTENT_TYPE: kept.codec.content_type,
+                    hdrs.CONTENT_LENGTH: str(len(kept.data)),
+                }
+                return await respond(
+                    request, _file_pieces(kept.data), headers, self._backend.config.limits.slow_reader_s
+                )
+        except OverloadedError as error:
+            return refused(error)
 
     async def _answer(
         self, request: web.Request, of_events: Defaults, of_file: Defaults, *, tells_sentences: bool
@@ -127,13 +137,12 @@ class DashScopeHttpEndpoint:
         wish = replace(wish_of(parameters, asked.model, key, defaults), ssml=ssml)
         if said.instructions:
             wish = replace(wish, instruction=said.instructions)
-        rendering = begin(self._backend, wish)
-        replacer = Replacer({} if ssml else parameters.replaced_words)
+        replacer = Replacer({} if ssml else parameters.replaced_words, allowed)
         text = replacer.push(said.text) + replacer.flush()
         meter = Meter(hanzi_weight=2, ssml=ssml)
         meter.note(text)
-        rendering.utterance.append(text)
-        rendering.utterance.end()
+        rendering = begin(self._backend, wish)
+        speak_whole(rendering, text)
         script = None
         if tells_sentences:
             sound_is_whole = wish.encoding.codec.is_plain and not ssml
@@ -180,6 +189,12 @@ class DashScopeHttpEndpoint:
                         yield _event(_envelope(speech, output))
             audio = _told(request, recording.keep()) if room else {}
         yield _event(_last(speech, audio))
+
+
+async def _file_pieces(data: memoryview) -> AsyncIterator[bytes]:
+    """Yield a file; its client is waited for in between."""
+    for start in range(0, len(data), FILE_PIECE_BYTES):
+        yield bytes(data[start : start + FILE_PIECE_BYTES])
 
 
 def _write(recording: Recording, data: bytes) -> bool:

@@ -11,27 +11,29 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from server.bodies import Body, shown
+from server.bodies import Body, shown, without_nulls
 from server.messages import MAX_LEXICON
 from server.speaking import Wish
 from streaming.audio.formats import KBPS, Codec, Encoding, nearest_rate
 from streaming.errors import BadRequestError, UnsupportedFormatError
-from streaming.text.lexicon import Lexicon
+from streaming.text.lexicon import MAX_WORD_CHARS, Lexicon
 from streaming.types import Style
 
 logger = logging.getLogger(__name__)
 
 MAX_NAME_CHARS = 256
 MAX_INSTRUCTION_CHARS = 4096
+MAX_INSTEAD_CHARS = 256  # of a reading, or of what is said in place of a word
 CODECS = {"pcm": Codec.PCM_S16LE, "wav": Codec.WAV, "mp3": Codec.MP3, "opus": Codec.OPUS}
 UNSAID = ("", "default")  # tts_v2 sends "Default" with a rate of 0 where its user chose no format
 _SSML_START = re.compile(r"\s*<speak\b")
 
-Words = list[dict[str, str]]
+Words = list[Annotated[dict[str, str], BeforeValidator(without_nulls)]]
 Name = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
 
 
@@ -40,6 +42,24 @@ class HotFix(Body):
 
     pronunciation: Words = Field(default_factory=list, max_length=MAX_LEXICON)
     replace: Words = Field(default_factory=list, max_length=MAX_LEXICON)
+
+    @field_validator("pronunciation", "replace")
+    @classmethod
+    def _few_and_short(cls, entries: Words, info: ValidationInfo) -> Words:
+        """Check what is costly: lists are short, but each of their maps may hold any number of words.
+
+        Raises:
+            BadRequestError: There are too many words, or one is too long.
+        """
+        name = f"hot_fix.{info.field_name}"
+        if (n_words := sum(map(len, entries))) > MAX_LEXICON:
+            raise BadRequestError(f"{name}: found {n_words} words; allowed: at most {MAX_LEXICON}")
+        for word, instead in _flat(entries):
+            for text, allowed in ((word, MAX_WORD_CHARS), (instead, MAX_INSTEAD_CHARS)):
+                if (n_chars := len(text)) > allowed:
+                    found = f"{shown(text)} of {n_chars} characters"
+                    raise BadRequestError(f"{name}: found {found}; allowed: at most {allowed}")
+        return entries
 
 
 class Parameters(Body):
@@ -63,7 +83,7 @@ class Parameters(Body):
     @property
     def replaced_words(self) -> dict[str, str]:
         """Words of the text with what is spoken instead."""
-        return {word: instead for words in self.hot_fix.replace for word, instead in words.items()}
+        return dict(_flat(self.hot_fix.replace))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +122,7 @@ def wish_of(parameters: Parameters, model: str, key: str, defaults: Defaults) ->
         style=Style(
             speed=parameters.rate, pitch=parameters.pitch, volume=parameters.volume, seed=parameters.seed
         ),
-        lexicon=dict(_readings(parameters.hot_fix)),
+        lexicon=_readings(parameters.hot_fix),
         key=key,
     )
 
@@ -119,18 +139,22 @@ def encoding_of(name: str, rate: int, kbps: int | None, defaults: Defaults) -> E
     return Encoding(codec, rate or nearest_rate(codec, defaults.rate), kbps if codec in KBPS else None)
 
 
-def _readings(hot_fix: HotFix) -> Iterator[tuple[str, str]]:
-    """Yield words with their readings; one that is not written as here is left to the voice."""
-    for words in hot_fix.pronunciation:
-        for word, reading in words.items():
-            if _can_be_read({word: reading}):
-                yield word, reading
+def _flat(entries: Words) -> Iterator[tuple[str, str]]:
+    return chain.from_iterable(words.items() for words in entries)
+
+
+def _readings(hot_fix: HotFix) -> dict[str, str]:
+    """Return words with their readings; those that are not written as here are left to the voice."""
+    asked = dict(_flat(hot_fix.pronunciation))
+    readings = {word: reading for word, reading in asked.items() if _can_be_read({word: reading})}
+    if n_ignored := len(asked) - len(readings):
+        logger.info("readings of a hot fix that are not pinyin or ARPAbet, ignored: %d", n_ignored)
+    return readings
 
 
 def _can_be_read(entry: Mapping[str, str]) -> bool:
     try:
         Lexicon(entry)
     except BadRequestError:
-        logger.info("a reading of a hot fix is not pinyin or ARPAbet: ignored")
         return False
     return True

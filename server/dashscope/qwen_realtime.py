@@ -40,6 +40,7 @@ from server.dashscope.qwen_session import (
     TellCleared,
     TellCommitted,
 )
+from server.dashscope.refusals import Refusals
 from server.json_socket import JsonSocket, accepted
 from server.rendering import Rendering
 from server.speaking import begin
@@ -48,7 +49,7 @@ from streaming.errors import (
     IdleTimeoutError,
     OverloadedError,
     RequestError,
-    StreamError,
+    SynthesisError,
     UnauthorizedError,
 )
 
@@ -60,8 +61,9 @@ REALTIME_PATH = "/api-ws/v1/realtime"
 class RealtimeEndpoint:
     """Answers handshakes. Belongs to one event loop."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, refusals: Refusals) -> None:
         self._backend = backend
+        self._refusals = refusals
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection; returns when it has ended.
@@ -80,8 +82,7 @@ class RealtimeEndpoint:
                 async with accepted(request, backend) as socket:
                     await RealtimeConnection(socket, backend, key, model).serve()
         except OverloadedError as error:
-            async with accepted(request, backend) as socket:
-                socket.say(error_event(error))
+            return await self._refusals.tell(request, error, _say_error)
         return socket.response
 
 
@@ -111,6 +112,10 @@ class RealtimeConnection:
         except RequestError as error:
             self._socket.say(error_event(error))
             return
+        except Exception:  # the outer edge of a session: said, details to the log
+            logger.exception("%s failed at its beginning", self._socket.label)
+            self._socket.say(error_event(SynthesisError("synthesis failed")))
+            return
         self._socket.say(realtime_event("session.created", session=self._told()))
         async with asyncio.TaskGroup() as group:
             reader = group.create_task(self._read(), name=f"{self._socket.label} reader")
@@ -134,6 +139,10 @@ class RealtimeConnection:
                     break
             except RequestError as error:
                 self._refuse(error)
+            except Exception:  # the outer edge of a session, as above: what it holds now is not known
+                logger.exception("%s failed on a message", self._socket.label)
+                self._socket.say(error_event(SynthesisError("synthesis failed")))
+                break
         self._over.set()
 
     def _refuse(self, error: RequestError) -> None:
@@ -235,10 +244,15 @@ class RealtimeConnection:
     def _leave(self) -> None:
         """End what is being spoken: the server shuts down."""
         if self._responses:
-            self._socket.say(error_event(StreamError("the server is shutting down")))
+            text = "the server is shutting down"
+            self._socket.say(error_event(OverloadedError(text, self._limits.retry_after_ms)))
             self._drop_all("failed")
 
     def _told(self) -> dict[str, Any]:
         """Return the session, as its events have it."""
         fields = {"id": self._id, "object": "realtime.session", "model": self._model}
         return {**fields, **self._settings.model_dump(exclude_none=True)}
+
+
+async def _say_error(socket: JsonSocket, error: OverloadedError) -> None:
+    socket.say(error_event(error))

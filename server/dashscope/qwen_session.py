@@ -126,13 +126,14 @@ class QwenSession:
             return []
         if self._takes_text:
             return [Speak(text)]
-        if self._mode == "server_commit":
-            self._takes_text = True
-            return [Begin(), Speak(text)]
         if (n_chars := len(self._buffer) + len(text)) > self._max_chars:
             raise TextTooLongError(n_chars, self._max_chars)
         self._buffer += text
-        return []
+        if self._mode == "commit":
+            return []
+        text, self._buffer = self._buffer, ""  # what waited before the mode was changed comes first
+        self._takes_text = True
+        return [Begin(), Speak(text)]
 
     def _commit(self) -> list[Action]:
         if not (actions := self._rest()):

@@ -14,14 +14,16 @@ from aiohttp import web
 from server.backend import Backend
 from server.dashscope.http import AUDIO_PATH, GENERATION_PATH, SPEECH_PATH, DashScopeHttpEndpoint
 from server.dashscope.qwen_realtime import REALTIME_PATH, RealtimeEndpoint
+from server.dashscope.refusals import Refusals
 from server.dashscope.socket import INFERENCE_PATH, InferenceEndpoint
 
 
 def dashscope_routes(backend: Backend) -> Iterable[web.RouteDef]:
     """Return the routes of DashScope's protocols."""
+    refusals = Refusals(backend)
     inference, realtime, http = (
-        InferenceEndpoint(backend),
-        RealtimeEndpoint(backend),
+        InferenceEndpoint(backend, refusals),
+        RealtimeEndpoint(backend, refusals),
         DashScopeHttpEndpoint(backend),
     )
     return [

@@ -21,10 +21,18 @@ from server.auth import check_token
 from server.backend import Backend
 from server.dashscope.errors import refused
 from server.dashscope.messages import claimed_id, parse_task_message
+from server.dashscope.refusals import Refusals
 from server.dashscope.task import SpokenTask, event, failed_event
 from server.dashscope.tasks import Action, Drop, Finish, Refuse, Speak, SpeakNow, Start, State, Stop, Tasks
 from server.json_socket import JsonSocket, accepted
-from streaming.errors import IdleTimeoutError, OverloadedError, RequestError, StreamError, UnauthorizedError
+from streaming.errors import (
+    IdleTimeoutError,
+    OverloadedError,
+    RequestError,
+    StreamError,
+    SynthesisError,
+    UnauthorizedError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +44,9 @@ REFUSAL_S = 5.0  # for the first message of a client that is refused: only then 
 class InferenceEndpoint:
     """Answers handshakes. Belongs to one event loop."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, refusals: Refusals) -> None:
         self._backend = backend
+        self._refusals = refusals
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection; returns when it has ended.
@@ -55,8 +64,7 @@ class InferenceEndpoint:
                 async with accepted(request, backend, MAX_MESSAGE_BYTES) as socket:
                     await InferenceConnection(socket, backend, key).serve()
         except OverloadedError as error:
-            async with accepted(request, backend) as socket:
-                await _refuse_first(socket, error)
+            return await self._refusals.tell(request, error, _refuse_first)
         return socket.response
 
 
@@ -87,7 +95,7 @@ class InferenceConnection:
             self._disarm()
 
     async def _read(self, group: asyncio.TaskGroup) -> None:
-        while (actions := await self._next_actions()) is not None:
+        while (actions := await self._next_actions()) is not None and not self._over.is_set():
             self._perform(actions, group)
         self._over.set()
 
@@ -99,14 +107,20 @@ class InferenceConnection:
             task_id = claimed_id(fields)
             return self._tasks.receive(parse_task_message(fields))
         except RequestError as error:
-            return [self._tasks.fail(error, task_id)]
+            return list(self._tasks.fail(error, task_id))
+        except Exception:  # the outer edge, as below
+            logger.exception("%s failed on a message", self._socket.label)
+            return list(self._tasks.fail(SynthesisError("synthesis failed"), task_id))
 
     def _perform(self, actions: list[Action], group: asyncio.TaskGroup) -> None:
         try:
             for action in actions:
                 self._act(action, group)
         except RequestError as error:
-            self._refuse(self._tasks.fail(error))
+            self._fail(error)
+        except Exception:  # the outer edge of a task, on its text side: said, details to the log
+            logger.exception("%s failed on a message", self._socket.label)
+            self._fail(SynthesisError("synthesis failed"))
         self._rearm()
 
     def _act(self, action: Action, group: asyncio.TaskGroup) -> None:
@@ -150,6 +164,11 @@ class InferenceConnection:
         self._current = None
         self._socket.quiet.set()
 
+    def _fail(self, error: StreamError) -> None:
+        """End the running task with an error, and the socket, unless both have ended."""
+        for action in self._tasks.fail(error):
+            self._refuse(action)
+
     def _refuse(self, refusal: Refuse) -> None:
         """Say why, and close."""
         self._drop(refusal.error.code)
@@ -170,7 +189,9 @@ class InferenceConnection:
     def _leave(self) -> None:
         """End the task that is being spoken: the server shuts down."""
         if self._current is not None:
-            self._refuse(self._tasks.fail(StreamError("the server is shutting down")))
+            self._fail(
+                OverloadedError("the server is shutting down", self._backend.config.limits.retry_after_ms)
+            )
 
     def _rearm(self) -> None:
         """Begin to wait for the client anew: for text, or for a task."""
@@ -189,7 +210,7 @@ class InferenceConnection:
     def _end_silence(self) -> None:
         if self._tasks.state is State.RECEIVING:
             error = IdleTimeoutError(f"request timeout after {self._config.text_s:g} seconds")
-            self._refuse(self._tasks.fail(error))
+            self._fail(error)
         else:
             self._over.set()
 

@@ -24,7 +24,13 @@ from server.http_audio import described
 from server.json_socket import JsonSocket, put_bytes, put_map
 from server.rendering import Rendered
 from server.speaking import Wish, begin
-from streaming.errors import OverloadedError, RequestError, StreamError, SynthesisError
+from streaming.errors import (
+    OverloadedError,
+    RequestError,
+    StreamError,
+    SynthesisError,
+    TextTooLongError,
+)
 from streaming.text.replacements import Replacer
 
 logger = logging.getLogger(__name__)
@@ -56,7 +62,8 @@ class SpokenTask:
         self._socket = socket
         self._on_over = on_over
         self._lane = socket.lane()
-        self._replacer = Replacer(run.parameters.replaced_words)
+        self._max_chars = backend.config.limits.chars_per_context
+        self._replacer = Replacer(run.parameters.replaced_words, self._max_chars)
         self._has_text = False
         self._first_is_out = False
         self._speaking: asyncio.Task[None] | None = None
@@ -68,13 +75,19 @@ class SpokenTask:
         Raises:
             RequestError: It is too much, or no SSML though it should be.
         """
+        if len(text) > self._max_chars:
+            raise TextTooLongError(len(text), self._max_chars)
         if not self._has_text:
             self._check_first(text)
         self._start(group)
         self._give(text if self._wish.ssml else self._replacer.push(text))
 
     def speak_now(self, group: asyncio.TaskGroup) -> None:
-        """Speak what there is, finished or not."""
+        """Speak what there is, finished or not.
+
+        Raises:
+            RequestError: It is too much.
+        """
         self._start(group)
         self._give(self._replacer.flush())
         if not self._has_failed:
@@ -84,7 +97,7 @@ class SpokenTask:
         """Speak the rest, then finish.
 
         Raises:
-            RequestError: The SSML is not complete.
+            RequestError: It is too much, or the SSML is not complete.
         """
         self._start(group)
         self._give(self._replacer.flush())

@@ -44,7 +44,7 @@ TRANSITIONS: dict[State, dict[str, State]] = {
         "finished": State.IDLE,
         "failed": State.CLOSED,
     },
-    State.CLOSED: {"failed": State.CLOSED},
+    State.CLOSED: {},
 }
 LIVE = frozenset({State.RECEIVING, State.DRAINING})
 
@@ -85,7 +85,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Drop the running task, say `task-failed`, and close."""
+    """Drop the running task, say `task-failed`, and close; `task_id` may be "": nobody's."""
 
     task_id: str
     error: StreamError
@@ -114,17 +114,20 @@ class Tasks:
         try:
             return self._continue(message)
         except RequestError as error:
-            return [self.fail(error, message.task_id)]
+            return list(self.fail(error, message.task_id))
 
-    def fail(self, error: StreamError, task_id: str = "") -> Refuse:
-        """Note that the socket ends with `error`, for a reason found here or by the shell.
+    def fail(self, error: StreamError, task_id: str = "") -> list[Refuse]:
+        """End the socket with `error`, for a reason found here or by the shell; say so only once.
 
         Args:
             error: The reason.
-            task_id: Whose message it was; "": of the task that runs.
+            task_id: Whose message it was; "": of the task that runs, if there is one.
         """
+        if self.state is State.CLOSED:
+            return []
+        task_id = task_id or self._live_id
         self._move("failed")
-        return Refuse(task_id or self.task_id, error)
+        return [Refuse(task_id, error)]
 
     def finished(self) -> None:
         """Note that `task-finished` is being written."""

@@ -2,50 +2,86 @@
 
 Input   text deltas, cut anywhere; words with what is said instead
 Output  the text with the words replaced
-State   the end of the text, while it may be the beginning of a word
+State   the end of the text, while it may be the beginning of a word; how much text may still come out
 Where several words begin at a place, the longest wins. What was put in is not looked at again.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+
+from streaming.errors import TextTooLongError
 
 
 class Replacer:
-    """Replaces words of a stream: push and flush."""
+    """Replaces words of a stream: push and flush.
 
-    def __init__(self, words: Mapping[str, str]) -> None:
+    A character costs one look-up per length of a word at most. No regular expression: one of many long words
+    that begin alike takes longer, and `re` keeps what it has compiled.
+    """
+
+    def __init__(self, words: Mapping[str, str], max_chars: int) -> None:
+        """Take words with what is said instead, and how long all text that comes out may be."""
         self._words = {word: instead for word, instead in words.items() if word}
-        longest_first = sorted(self._words, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if self._words else None
-        self._beginnings = {word[:size] for word in self._words for size in range(1, len(word))}
+        self._sizes: dict[str, list[int]] = {}  # of the words that begin with a character, longest first
+        for size, first in sorted({(len(word), word[0]) for word in self._words}, reverse=True):
+            self._sizes.setdefault(first, []).append(size)
         self._max_held = max(map(len, self._words), default=1) - 1
+        self._max_chars = max_chars
+        self._n_chars = 0
         self._held = ""
 
     def push(self, text: str) -> str:
-        """Take more text; return what is certain."""
+        """Take more text; return what is certain.
+
+        Raises:
+            TextTooLongError: It becomes too long; the stream is over.
+        """
         return self._replaced(self._held + text, is_end=False)
 
     def flush(self) -> str:
-        """Return the rest; what comes later does not complete a word of it."""
+        """Return the rest; what comes later does not complete a word of it.
+
+        Raises:
+            TextTooLongError: It becomes too long; the stream is over.
+        """
         return self._replaced(self._held, is_end=True)
 
     def _replaced(self, text: str, *, is_end: bool) -> str:
         done: list[str] = []
+        copied = 0
         at = 0
-        while True:
-            certain = len(text) if is_end else self._certain_until(text, at)
-            match = self._pattern.search(text, at) if self._pattern else None
-            if match is None or match.start() >= certain:
-                self._held = text[certain:]
-                return "".join([*done, text[at:certain]])
-            done += text[at : match.start()], self._words[match[0]]
-            at = match.end()
+        while at < len(text):
+            if text[at] not in self._sizes:
+                at += 1
+            elif not is_end and self._may_grow(text, at):
+                break
+            elif (word := self._word_at(text, at)) is None:
+                at += 1
+            else:
+                done += self._counted(text[copied:at]), self._counted(self._words[word])
+                copied = at = at + len(word)
+        self._held = text[at:]
+        done.append(self._counted(text[copied:at]))
+        return "".join(done)
 
-    def _certain_until(self, text: str, at: int) -> int:
-        """Return where, from `at` on, the first end of the text stands that more text may make a word."""
-        for start in range(max(at, len(text) - self._max_held), len(text)):
-            if text[start:] in self._beginnings:
-                return start
-        return len(text)
+    def _counted(self, text: str) -> str:
+        self._n_chars += len(text)
+        if self._n_chars > self._max_chars:
+            raise TextTooLongError(self._n_chars, self._max_chars)
+        return text
+
+    def _word_at(self, text: str, at: int) -> str | None:
+        """Return the longest word that stands at a place."""
+        for size in self._sizes[text[at]]:
+            if (word := text[at : at + size]) in self._words:
+                return word
+        return None
+
+    def _may_grow(self, text: str, at: int) -> bool:
+        """Tell whether the text from `at` to its end is the beginning of a longer word."""
+        size = len(text) - at
+        if size > self._max_held:
+            return False
+        tail = text[at:]
+        return any(len(word) > size and word.startswith(tail) for word in self._words)

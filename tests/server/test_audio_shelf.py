@@ -5,7 +5,7 @@ import wave
 
 import pytest
 
-from server.audio_shelf import AudioShelf, KeptAudio, with_sizes
+from server.audio_shelf import AudioShelf, KeptAudio, fill_in_sizes
 from streaming.audio.formats import Codec
 from streaming.audio.pcm import PcmFormat
 from streaming.audio.wav import wav_header
@@ -74,9 +74,10 @@ def test_recordings_that_are_not_finished_count() -> None:
     full = shelf()
     with full.record(Codec.MP3) as first, full.record(Codec.MP3) as second:
         first.write(bytes(600_000))
-        with pytest.raises(OverloadedError):
-            second.write(bytes(600_000))
         second.write(bytes(400_000))
+        assert full.n_bytes == MB
+        with full.record(Codec.MP3) as third, pytest.raises(OverloadedError):
+            third.write(b"x")
         assert full.n_bytes == MB
     assert full.n_bytes == 0
 
@@ -91,4 +92,31 @@ def test_a_wav_file_gets_its_length() -> None:
     assert data == wav_header(PcmFormat.S16LE, 24000, 10) + bytes(10)
     with wave.open(io.BytesIO(data)) as file:
         assert file.getnframes() == 5
-    assert with_sizes(b"short") == b"short"
+    short = bytearray(b"short")
+    fill_in_sizes(short)
+    assert short == b"short"
+
+
+def test_a_recording_that_is_refused_gives_its_room_back_at_once() -> None:
+    full = shelf()
+    with full.record(Codec.MP3) as refused, full.record(Codec.MP3) as other:
+        refused.write(bytes(600_000))
+        other.write(bytes(300_000))
+        with pytest.raises(OverloadedError):
+            refused.write(bytes(200_000))
+        assert full.n_bytes == 300_000
+        other.write(bytes(700_000))
+        with pytest.raises(AssertionError):
+            refused.keep()
+    assert full.n_bytes == 0
+
+
+def test_what_is_kept_stays_where_its_room_is_not_enough() -> None:
+    full = shelf()
+    kept = put(full, bytes(300_000))
+    with full.record(Codec.MP3) as first, full.record(Codec.MP3) as second:
+        first.write(bytes(700_000))
+        with pytest.raises(OverloadedError):
+            second.write(bytes(400_000))
+        assert full.get(kept.name) is kept
+    assert full.n_bytes == 300_000

@@ -15,6 +15,7 @@ from server.config import AuthConfig, DashScopeConfig, ServerConfig
 from server.dashscope.http import GENERATION_PATH, SPEECH_PATH
 from streaming.engines.fake import FakeEngine
 from tests.server.harness import LONG_TEXT, Gate, Server, ask, limits, running
+from tests.server.test_connection import small_receiver
 
 TEXT = "你好。再见。"
 SSE = {"X-DashScope-SSE": "enable"}
@@ -204,6 +205,53 @@ async def test_a_server_that_keeps_nothing_still_streams() -> None:
             assert audio_of(await events(server, path, fields))
 
 
+async def test_a_file_is_sent_in_pieces_with_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.dashscope.http.FILE_PIECE_BYTES", 1000)
+    async with running() as server, aiohttp.ClientSession() as session:
+        _, told = await ask(server, "POST", SPEECH_PATH, json=body(format="wav", sample_rate=24000))
+        url = told["output"]["audio"]["url"]
+        _, audio = await fetched(server, url)
+        assert audio[44:] == await native(server)
+        for method in ("GET", "HEAD"):
+            async with session.request(method, url) as response:
+                assert response.content_length == len(audio)
+                assert response.headers["Cache-Control"] == "no-store"
+                assert await response.read() == (audio if method == "GET" else b"")
+
+
+async def test_a_file_takes_a_place_behind_the_door() -> None:
+    gate = Gate()
+    async with running(limits(requests=1), FakeEngine(before_call=gate)) as server:
+        first = asyncio.create_task(ask(server, "POST", SPEECH_PATH, json=body()))
+        assert await asyncio.to_thread(gate.reached.wait, 10)
+        status, error = await ask(server, "GET", "/api/v1/audio/guess.wav")
+        assert (status, error["code"]) == (429, "Throttling.RateQuota")
+        gate.opened.set()
+        assert (await fetched(server, (await first)[1]["output"]["audio"]["url"]))[1]
+
+
+async def test_a_client_that_does_not_read_its_file_is_cut() -> None:
+    async with running(limits(slow_reader_s=0.1)) as server:
+        fields = body(text=LONG_TEXT * 2, format="pcm", sample_rate=48000)
+        _, told = await ask(server, "POST", SPEECH_PATH, json=fields)
+        name = told["output"]["audio"]["url"].rpartition("/")[2]
+        with small_receiver(server.port) as client:
+            request = f"GET /api/v1/audio/{name} HTTP/1.1\r\nHost: x\r\n\r\n"
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(client, request.encode())
+            assert await loop.sock_recv(client, 8) == b"HTTP/1.1"
+            assert server.backend.door.n_inside == 1
+            await server.backend.door._empty.wait()
+
+
+@pytest.mark.parametrize("text", ["<speak><dance/></speak>", "<speak>你好"])
+async def test_text_that_is_refused_waits_for_nothing(text: str) -> None:
+    async with running() as server:
+        status, _ = await ask(server, "POST", SPEECH_PATH, json=body(text=text, enable_ssml=True))
+        assert status == 400
+        assert server.backend.admission.statistics().chars == 0
+
+
 async def test_audio_that_is_not_there() -> None:
     async with running() as server:
         status, error = await ask(server, "GET", "/api/v1/audio/guess.wav")
@@ -230,3 +278,12 @@ async def test_a_client_that_leaves_stops_the_model(headers: dict[str, str]) -> 
         gate.opened.set()
         await server.backend.door._empty.wait()
         assert len(server.engine.calls) < 500
+
+
+async def test_replacements_cannot_make_a_text_too_long() -> None:
+    async with running() as server:
+        fields = body(text="好" * 1000, hot_fix={"replace": [{"好": "好" * 256}]})
+        for headers in ({}, SSE):
+            status, error = await ask(server, "POST", SPEECH_PATH, json=fields, headers=headers)
+            assert (status, error["code"]) == (400, "InvalidParameter")
+            assert "the limit is 20000" in error["message"]

@@ -81,3 +81,42 @@ def test_hot_fixes_that_can_be_read_are_a_lexicon() -> None:
     asked = parameters(hot_fix=fix)
     assert wish_of(asked, "m", "", COSYVOICE).lexicon == {"天气": "tian1 qi4", "行长": "hang2 zhang3"}
     assert asked.replaced_words == {"今天": "金天"}
+
+
+@pytest.mark.parametrize("kind", ["pronunciation", "replace"])
+@pytest.mark.parametrize(
+    ("words", "found", "allowed"),
+    [
+        ([{str(number): "x" for number in range(257)}], "257 words", "256"),
+        (
+            [{str(number): "x" for number in range(200)}, {"x" * number: "x" for number in range(57)}],
+            "257",
+            "256",
+        ),
+        ([{"w" * 65: "x"}], ".* of 65 characters", "64"),
+        ([{"w": "x" * 257}], ".* of 257 characters", "256"),
+    ],
+    ids=["in one map", "in all", "word", "instead"],
+)
+def test_hot_fixes_are_few_and_short(
+    kind: str, words: list[dict[str, str]], found: str, allowed: str
+) -> None:
+    with pytest.raises(BadRequestError, match=f"hot_fix.{kind}: found {found}.*; allowed: at most {allowed}"):
+        parameters(hot_fix={kind: words})
+
+
+def test_as_many_hot_fixes_as_there_may_be() -> None:
+    words = [{f"{number:064}": "x" * 256 for number in range(256)}]
+    assert len(parameters(hot_fix={"replace": words}).replaced_words) == 256
+
+
+def test_readings_that_cannot_be_read_get_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    asked = parameters(hot_fix={"pronunciation": [{str(number): "??" for number in range(200)}]})
+    assert wish_of(asked, "m", "", COSYVOICE).lexicon == {}
+    assert [record.getMessage()[-3:] for record in caplog.records] == ["200"]
+
+
+def test_null_is_absent_at_every_depth() -> None:
+    asked = parameters(volume=None, hot_fix={"replace": None, "pronunciation": [{"x": None, "好": "hao4"}]})
+    assert asked == parameters(hot_fix={"pronunciation": [{"好": "hao4"}]})

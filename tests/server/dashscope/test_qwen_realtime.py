@@ -271,6 +271,44 @@ async def test_a_full_server_says_so() -> None:
         assert [event["error"]["code"] for event in events] == ["Throttling.RateQuota"]
 
 
+async def test_a_fault_of_ours_on_a_message_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with running() as server, realtime(server) as client:
+        await client.text(LONG_TEXT)
+        await client.until("response.audio.delta")
+        monkeypatch.setattr("server.dashscope.qwen_realtime.Response.append", broken)
+        await client.text("好。")
+        events, close_code = await client.rest()
+        assert [name for name in kinds(events) if "delta" not in name] == ["error", "response.done"]
+        error = {"code": "InternalError", "message": "synthesis failed"}
+        assert [event["error"] for event in events if event["type"] == "error"] == [error]
+        assert close_code == 1000
+
+
+async def test_a_fault_of_ours_at_the_beginning_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("server.dashscope.qwen_realtime.begin", broken)
+    async with running() as server, realtime(server) as client:
+        events, close_code = await client.rest()
+        assert [event["error"]["code"] for event in events] == ["InternalError"]
+        assert close_code == 1000
+
+
+async def test_text_is_spoken_in_order_when_the_mode_is_changed() -> None:
+    async with running() as server, realtime(server) as client:
+        await client.update(mode="commit")
+        await client.text("你好。")
+        await client.update(mode="server_commit")
+        await client.text("再见。")
+        await client.send("session.finish")
+        events, _ = await client.rest()
+        assert audio_of(events) == await native(server, "你好。再见。")
+
+
 async def test_an_idle_session_is_closed() -> None:
     async with running(limits(idle_s=0.05)) as server, realtime(server) as client:
         events, close_code = await client.rest()
@@ -295,6 +333,8 @@ async def test_shutdown_ends_what_is_spoken() -> None:
         closing = asyncio.create_task(server.backend.door.close(0))
         events, close_code = await client.rest()
         assert kinds(events)[-2:] == ["error", "response.done"]
+        error = {"code": "Throttling.RateQuota", "message": "the server is shutting down"}
+        assert [event["error"] for event in events if event["type"] == "error"] == [error]
         assert events[-1]["response"]["status"] == "failed"
         assert close_code == 1001
         await closing

@@ -59,6 +59,33 @@ def test_with_commit_text_waits() -> None:
     assert told(new, FinishSession()) == [Begin(), Speak("d"), EndText(), CloseWhenSpoken()]
 
 
+def test_text_that_waited_when_the_mode_was_changed_comes_first() -> None:
+    new = session("commit")
+    told(new, AppendText("one "))
+    new.configured("server_commit")
+    assert told(new, AppendText("two"), FinishSession()) == [
+        Begin(),
+        Speak("one two"),
+        EndText(),
+        CloseWhenSpoken(),
+    ]
+
+
+@pytest.mark.parametrize("last", [Commit(), FinishSession()])
+def test_text_that_waited_is_spoken_in_the_other_mode_without_more(last: Message) -> None:
+    new = session("commit")
+    told(new, AppendText("one"))
+    new.configured("server_commit")
+    assert [action for action in told(new, last) if isinstance(action, Speak)] == [Speak("one")]
+
+
+def test_text_goes_on_in_the_response_that_took_it_when_the_mode_is_changed() -> None:
+    new = session()
+    told(new, AppendText("one "))
+    new.configured("commit")
+    assert told(new, AppendText("two"), Commit()) == [Speak("two"), TellCommitted(), EndText()]
+
+
 def test_what_is_white_space_only_is_not_spoken_at_the_end() -> None:
     assert told(session("commit"), AppendText(" "), FinishSession()) == [CloseWhenSpoken()]
 
@@ -96,6 +123,9 @@ def test_after_the_finish_only_a_cancel_is_allowed() -> None:
 def test_what_waits_is_bounded() -> None:
     new = session("commit")
     told(new, AppendText("123456"))
+    with pytest.raises(TextTooLongError):
+        new.receive(AppendText("12345"))
+    new.configured("server_commit")
     with pytest.raises(TextTooLongError):
         new.receive(AppendText("12345"))
     assert told(new, Commit())[2] == Speak("123456")

@@ -366,6 +366,49 @@ async def test_a_message_that_is_none_fails_the_task_and_closes(sent: str | byte
             await client.speaks()
 
 
+@pytest.mark.parametrize("sent", ["not json", '{"header":{"action":"run-task"}}', b"\x00"])
+async def test_many_malformed_messages_fail_the_task_once(sent: str | bytes) -> None:
+    async with running() as server, dashscope_client(server) as client:
+        await client.run("a")
+        await client.until("task-started")
+        for _ in range(20):
+            await client.socket.send(sent)
+        frames, close_code = await client.rest()
+        assert error_of(frames) == ("a", "InvalidParameter")
+        assert close_code == 1000
+
+
+async def test_nothing_starts_behind_a_failure() -> None:
+    async with running() as server, dashscope_client(server) as client:
+        await client.run("a")
+        await client.socket.send("not json")
+        for number in range(5):
+            await client.sambert(f"late {number}", "好。")
+        frames, _ = await client.rest()
+        assert error_of(frames)[0] == "a"
+
+
+@pytest.mark.parametrize("place", ["append", "parse_task_message"])
+async def test_a_fault_of_ours_on_a_message_is_said(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with running() as server:
+        async with dashscope_client(server) as client:
+            await client.run("a")
+            await client.until("task-started")
+            owner = "server.dashscope.socket." + ("SpokenTask." if place == "append" else "")
+            monkeypatch.setattr(owner + place, broken)
+            await client.text("a", "你好。")
+            frames, close_code = await client.rest()
+            assert error_of(frames) == ("a", "InternalError")
+            assert only_terminal(frames)["header"]["error_message"] == "synthesis failed"
+            assert close_code == 1000
+        monkeypatch.undo()
+        async with dashscope_client(server) as client:
+            await client.speaks()
+
+
 @pytest.mark.parametrize(
     ("model", "parameters", "code"),
     [
@@ -412,6 +455,15 @@ async def test_as_much_text_as_the_vendor_takes_is_answered() -> None:
         await client.sambert("a", "好" * 200_000)
         frames, _ = await client.rest()
         assert "200000" in only_terminal(frames)["header"]["error_message"]
+
+
+async def test_replacements_cannot_make_a_text_too_long() -> None:
+    async with running() as server, dashscope_client(server) as client:
+        await client.run("a", hot_fix={"replace": [{"好": "好" * 256}]})
+        await client.text("a", "好" * 1000)
+        frames, _ = await client.rest()
+        assert error_of(frames) == ("a", "InvalidParameter")
+        assert "the limit is 20000" in only_terminal(frames)["header"]["error_message"]
 
 
 async def test_ssml_that_is_none_fails_the_task() -> None:
@@ -559,7 +611,8 @@ async def test_shutdown_out_of_time_fails_the_task() -> None:
         await client.until("audio")
         closing = asyncio.create_task(server.backend.door.close(0))
         frames, _ = await client.rest()
-        assert error_of(frames) == ("a", "InternalError")
+        assert error_of(frames) == ("a", "Throttling.RateQuota")
+        assert only_terminal(frames)["header"]["error_message"] == "the server is shutting down"
         await closing
 
 

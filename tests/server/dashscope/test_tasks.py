@@ -124,8 +124,20 @@ def test_a_task_that_was_never_run_is_refused_by_its_own_id(state: State) -> Non
 def test_a_failure_found_elsewhere_belongs_to_the_task_that_runs() -> None:
     tasks = tasks_in(State.RECEIVING)
     error = SynthesisError("broken")
-    assert tasks.fail(error) == Refuse("old", error)
+    assert tasks.fail(error) == [Refuse("old", error)]
     assert tasks.receive(RUN) == []
+
+
+def test_a_failure_is_said_once() -> None:
+    tasks = tasks_in(State.RECEIVING)
+    assert len(tasks.fail(SynthesisError("broken"))) == 1
+    assert tasks.fail(SynthesisError("again"), "old") == []
+    assert tasks_in(State.CLOSED).fail(SynthesisError("late")) == []
+
+
+def test_a_failure_between_tasks_is_not_that_of_the_one_that_has_finished() -> None:
+    error = SynthesisError("broken")
+    assert tasks_in(State.IDLE).fail(error) == [Refuse("", error)]
 
 
 def test_text_and_flush_may_come_together_and_nothing_is_nothing() -> None:
