@@ -27,6 +27,7 @@ from streaming.types import Style
 logger = logging.getLogger(__name__)
 
 MAX_NAME_CHARS = 256
+MAX_OPUS_KBPS = 510
 MAX_INSTRUCTION_CHARS = 4096
 MAX_INSTEAD_CHARS = 256  # of a reading, or of what is said in place of a word
 CODECS = {"pcm": Codec.PCM_S16LE, "wav": Codec.WAV, "mp3": Codec.MP3, "opus": Codec.OPUS}
@@ -136,6 +137,8 @@ def encoding_of(name: str, rate: int, kbps: int | None, defaults: Defaults) -> E
     codec = defaults.codec if name.lower() in UNSAID else CODECS.get(name.lower())
     if codec is None:
         raise UnsupportedFormatError(f"format: found {shown(name)}; allowed: {', '.join(CODECS)}")
+    if codec is Codec.OPUS and kbps is not None and kbps <= MAX_OPUS_KBPS:
+        kbps = min(kbps, KBPS[codec][1])  # the vendor's range is that of two channels
     return Encoding(codec, rate or nearest_rate(codec, defaults.rate), kbps if codec in KBPS else None)
 
 

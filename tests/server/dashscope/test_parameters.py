@@ -26,6 +26,11 @@ def parameters(**fields: Any) -> Parameters:
             Encoding(Codec.OPUS, 16000, 16),
             Encoding(Codec.OPUS, 24000, 16),
         ),
+        (
+            {"format": "opus", "bit_rate": 510},
+            Encoding(Codec.OPUS, 16000, 256),
+            Encoding(Codec.OPUS, 24000, 256),
+        ),
         ({"format": "wav", "sample_rate": 48000, "bit_rate": 32}, *2 * (Encoding(Codec.WAV, 48000),)),
     ],
 )
