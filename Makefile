@@ -64,7 +64,10 @@ build/browser/.stamp: tests/browser/package.json
 # Each SDK has an environment of its own: their pins do not agree with one another, or with ours.
 SDKS := $(patsubst tests/interop/requirements/%.txt,%,$(wildcard tests/interop/requirements/*.txt))
 
-interop: $(VENV)/.stamp-dev $(SDKS:%=build/interop/%/.stamp)  ## Real SDKs of other vendors against the real server
+.PHONY: interop-environments
+interop-environments: $(SDKS:%=build/interop/%/.stamp)
+
+interop: $(VENV)/.stamp-dev interop-environments  ## Real SDKs of other vendors against the real server
 	$(BIN)/python -m pytest tests/interop -s $(ARGS)
 
 build/interop/%/.stamp: tests/interop/requirements/%.txt | $(VENV)/bin/python
