@@ -39,9 +39,7 @@ STATE_FOLDER = Path(__file__).parent / "state"
 # Frames fed per vocoder block. The look-ahead of 3 leaves 3 frames (37.5 ms) of sound in the first one.
 BLOCK_FRAMES = (6, 8, 16)
 F0_FLOOR_HZ = 30.0
-DESCRIPTION = (
-    "Mandarin, synthetic female voice; trained by this project on speech of espeak-ng (see MODEL_CARD.md)"
-)
+DESCRIPTION = "Mandarin and English, synthetic female voice; trained by this project on speech of espeak-ng"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ def embedded_manifest(
     return SambertManifest(
         name=settings.name,
         description=DESCRIPTION,
-        languages=("zh-CN",),
+        languages=("zh-CN", "en-US"),
         sample_rate=settings.audio.sample_rate,
         hop_length=settings.audio.hop_length,
         n_mels=settings.audio.n_mels,
