@@ -27,6 +27,7 @@ from tests.server.harness import Server, running
 
 REPOSITORY = Path(__file__).parents[3]
 REPLY = "你好欢迎光临。再见朋友，明天见。"
+STEP_S = 12.0  # of a process that takes seconds to start
 WORDS = SpeakOptions(words=True)
 
 
@@ -240,6 +241,17 @@ def test_no_speech_server_is_told(capsys: pytest.CaptureFixture[str], unused_tcp
     assert "no speech server answers" in capsys.readouterr().err
 
 
+async def said_until(stream: asyncio.StreamReader, text: str) -> None:
+    """Read what a process prints up to a text; a failure shows what it had printed instead."""
+    said = b""
+    try:
+        async with asyncio.timeout(STEP_S):
+            while text.encode() not in said:
+                said += await stream.readexactly(1)
+    except (TimeoutError, asyncio.IncompleteReadError):
+        pytest.fail(f"waited for {text!r}, read {said.decode(errors='replace')!r}")
+
+
 async def test_a_line_at_the_keyboard_interrupts_and_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
     """In a process of its own, with a terminal."""
     model = fast(REPLY + "说不完的话。" * 50, "好的。", hangs_after=40)
@@ -254,14 +266,15 @@ async def test_a_line_at_the_keyboard_interrupts_and_ctrl_c_ends_it_cleanly(tmp_
         try:
             assert process.stdout is not None
             os.write(master, "讲一个故事\n".encode())
-            await process.stdout.readuntil("说".encode())
+            await said_until(process.stdout, "说")
             model.hangs_after = None
             os.write(master, "停\n".encode())
-            await process.stdout.readuntil(b"]")  # what the interrupted reply cost
-            await process.stdout.readuntil("好的。".encode())
-            await process.stdout.readuntil(b"s of audio]")
+            await said_until(process.stdout, "]")  # what the interrupted reply cost
+            await said_until(process.stdout, "好的。")
+            await said_until(process.stdout, "s of audio]")
             process.send_signal(signal.SIGINT)
-            _, errors = await process.communicate()
+            async with asyncio.timeout(STEP_S):
+                _, errors = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()
