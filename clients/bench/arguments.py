@@ -27,7 +27,7 @@ def parse(argv: Sequence[str]) -> Options:
     parser = _parser()
     parsed = parser.parse_args(argv)
     try:
-        targets = parse_targets(parsed.target, os.environ.get("ZHIYIN_URL", DEFAULT_URL))
+        targets = parse_targets(parsed.target, os.environ.get("ZHIYIN_URL", DEFAULT_URL), parsed.protocol)
     except TargetError as error:
         parser.error(str(error))
     options = Options(
@@ -104,6 +104,13 @@ def _add_target_flags(group: argparse._ArgumentGroup) -> None:
         metavar="[NAME:]KIND=URL",
         help="native=ws://host:port/v1/stream, openai=http://host:port/v1/audio/speech, or of another KIND: "
         f"{', '.join(SCHEMES)}; several are compared, level by level (native={DEFAULT_URL}, or ZHIYIN_URL)",
+    )
+    group.add_argument(
+        "--protocol",
+        action="append",
+        default=[],
+        choices=list(SCHEMES),
+        help="that protocol of the server at ZHIYIN_URL, at its usual place; repeatable",
     )
     group.add_argument(TOKEN_FLAG, default=os.environ.get("ZHIYIN_TOKEN"), help="or ZHIYIN_TOKEN")
     group.add_argument("--voice", help="the server's own; where the protocol wants one, a usual one")

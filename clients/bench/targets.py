@@ -9,7 +9,7 @@ It does not know what is measured.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -35,6 +35,15 @@ SCHEMES = {
 WHOLE_TEXTS = ("http", "openai")  # these protocols cannot take a text as it is written
 MODELS = {"openai": "tts-1", "dashscope": "cosyvoice-v2", "elevenlabs": "eleven_flash_v2_5"}
 VOICES = {"openai": "alloy", "dashscope": "longxiaochun_v2"}  # where the protocol wants one
+# Where each is on a server of ours; Wyoming has a port of its own, which is usually this.
+PATHS = {
+    "native": "/v1/stream",
+    "http": "/v1/tts",
+    "openai": "/v1/audio/speech",
+    "dashscope": "/api-ws/v1/inference",
+    "elevenlabs": "/v1/text-to-speech/alloy/stream-input",
+}
+WYOMING_PORT = 10200
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")  # it becomes a label in plots and pages
 
 
@@ -100,13 +109,27 @@ def parse_target(text: str) -> Target:
     return Target(name, kind, url)
 
 
-def parse_targets(texts: list[str], default_url: str = DEFAULT_URL) -> tuple[Target, ...]:
-    """Read all --target; without any it is the native server at `default_url`.
+def target_on(kind: str, native_url: str) -> Target:
+    """Return a protocol of the server of ours that speaks the native one at `native_url`."""
+    parts = urlsplit(native_url)
+    if kind == "wyoming":
+        return Target(kind, kind, f"tcp://{parts.hostname}:{WYOMING_PORT}")
+    scheme = SCHEMES[kind][parts.scheme == "wss"]
+    return Target(kind, kind, urlunsplit((scheme, parts.netloc, PATHS[kind], "", "")))
+
+
+def parse_targets(
+    texts: list[str], default_url: str = DEFAULT_URL, protocols: Sequence[str] = ()
+) -> tuple[Target, ...]:
+    """Read all --target, and after them --protocol; without any it is the native server at `default_url`.
 
     Raises:
         TargetError: One names no server, or two have the same name.
     """
-    targets = tuple(parse_target(text) for text in texts or [default_url])
+    if not (texts or protocols):
+        texts = [default_url]
+    given = [parse_target(text) for text in texts]
+    targets = (*given, *(target_on(kind, default_url) for kind in protocols))
     names = [target.name for target in targets]
     for name in names:
         if names.count(name) > 1:

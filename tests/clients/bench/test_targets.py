@@ -57,6 +57,31 @@ def test_without_any_it_is_the_default() -> None:
     assert parse_targets([], "ws://elsewhere/v1/stream")[0].url == "ws://elsewhere/v1/stream"
 
 
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [
+        ("native", "wss://h:1/v1/stream"),
+        ("http", "https://h:1/v1/tts"),
+        ("openai", "https://h:1/v1/audio/speech"),
+        ("dashscope", "wss://h:1/api-ws/v1/inference"),
+        ("elevenlabs", "wss://h:1/v1/text-to-speech/alloy/stream-input"),
+        ("wyoming", "tcp://h:10200"),
+    ],
+)
+def test_every_protocol_has_its_place_on_a_server_of_ours(kind: str, url: str) -> None:
+    (target,) = parse_targets([], "wss://h:1/v1/stream?token=t", [kind])
+    assert target == Target(kind, kind, url) == parse_target(f"{kind}={url}")
+
+
+def test_protocols_stand_beside_targets() -> None:
+    targets = parse_targets(["a:native=ws://a/"], "ws://b:1/v1/stream", ["http", "openai"])
+    assert [target.url for target in targets] == [
+        "ws://a/",
+        "http://b:1/v1/tts",
+        "http://b:1/v1/audio/speech",
+    ]
+
+
 def test_secrets_in_a_url_are_not_shown() -> None:
     assert parse_target("ws://me:pass@h:1/v1/stream?token=s#x").public_url == "ws://h:1/v1/stream"
 
