@@ -241,6 +241,11 @@ def test_no_speech_server_is_told(capsys: pytest.CaptureFixture[str], unused_tcp
     assert "no speech server answers" in capsys.readouterr().err
 
 
+def heed_ctrl_c() -> None:
+    """As in a terminal: what a shell runs in the background inherits that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 async def said_until(stream: asyncio.StreamReader, text: str) -> None:
     """Read what a process prints up to a text; a failure shows what it had printed instead."""
     said = b""
@@ -261,6 +266,7 @@ async def test_a_line_at_the_keyboard_interrupts_and_ctrl_c_ends_it_cleanly(tmp_
             sys.executable, "-m", "clients.examples.llm", "--base-url", base_url, "--url", server.url,
             "-o", str(tmp_path / "a.wav"), cwd=REPOSITORY, stdin=terminal,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            preexec_fn=heed_ctrl_c,
         )  # fmt: skip
         os.close(terminal)
         try:
