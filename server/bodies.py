@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from server.messages import shown
 from streaming.errors import BadRequestError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 BODY_S = web.AppKey("body_s", float)
 """Of the application: how long a body may take (`limits.body_s`)."""
-MAX_SHOWN_CHARS = 40
 
 
 class Body(BaseModel):
@@ -125,9 +125,3 @@ def _place(detail: ErrorDetails) -> list[str]:
     """Return the names of the fields that lead to an error, without those of a union's types."""
     first, *rest = detail["loc"] or ("",)
     return [str(first), *(part for part in rest if isinstance(part, str) and not part[:1].isupper())]
-
-
-def shown(value: object) -> str:
-    """Return a short representation: a client's whole text does not belong in an error."""
-    text = repr(value[:MAX_SHOWN_CHARS] if isinstance(value, (str, bytes)) else value)
-    return text if len(text) <= MAX_SHOWN_CHARS + 2 else text[:MAX_SHOWN_CHARS] + "..."

@@ -270,12 +270,12 @@ def parse_message(fields: object) -> ClientMessage:
             type or out of range; the text names the field, what was found and what is allowed.
     """
     if not isinstance(fields, dict):
-        raise InvalidMessageError(f"a message is a map; found {_shown(fields)}")
+        raise InvalidMessageError(f"a message is a map; found {shown(fields)}")
     present = {key: value for key, value in fields.items() if value is not None}
     kind = present.get("type")
     adapter = _ADAPTERS.get(kind) if isinstance(kind, str) else None
     if adapter is None:
-        raise InvalidMessageError(f"type: found {_shown(kind)}; allowed: {', '.join(CLIENT_MESSAGES)}")
+        raise InvalidMessageError(f"type: found {shown(kind)}; allowed: {', '.join(CLIENT_MESSAGES)}")
     try:
         return adapter.validate_python(present)
     except ValidationError as error:
@@ -295,7 +295,7 @@ def check_format(message: Open) -> Encoding:
         codec = Codec(message.format)
     except ValueError:
         allowed = ", ".join(Codec)
-        raise UnsupportedFormatError(f"format: found {_shown(message.format)}; allowed: {allowed}") from None
+        raise UnsupportedFormatError(f"format: found {shown(message.format)}; allowed: {allowed}") from None
     return Encoding(codec, message.rate, message.kbps)
 
 
@@ -318,12 +318,12 @@ def _first_problem(error: ValidationError) -> str:
     if detail["type"] == "missing":
         return f"{field}: missing"
     if field == "ctx" and detail["loc"][1:]:
-        return f"{field}: found {_shown(detail['input'])}; allowed: integer 1 to {MAX_CTX}, or '*'"
+        return f"{field}: found {shown(detail['input'])}; allowed: integer 1 to {MAX_CTX}, or '*'"
     allowed = detail["msg"].removeprefix("Input should be ")
-    return f"{field}: found {_shown(detail['input'])}; allowed: {allowed}"
+    return f"{field}: found {shown(detail['input'])}; allowed: {allowed}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a short representation: a client's whole text does not belong in an error."""
     text = repr(value[:MAX_SHOWN_CHARS] if isinstance(value, (str, bytes)) else value)
     return text if len(text) <= MAX_SHOWN_CHARS + 2 else text[:MAX_SHOWN_CHARS] + "..."

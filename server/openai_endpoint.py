@@ -20,10 +20,11 @@ from pydantic import Field
 
 from server.auth import check_token
 from server.backend import Backend
-from server.bodies import BadFieldError, Body, read_body, shown
+from server.bodies import BadFieldError, Body, read_body
 from server.http_audio import audio_bytes, described, respond
+from server.messages import shown
 from server.rendering import Rendering
-from server.speaking import Wish, begin, speak_whole
+from server.speaking import Wish, begin, possible_speed, speak_whole
 from streaming.audio.formats import Codec, Encoding, nearest_rate
 from streaming.errors import (
     OverloadedError,
@@ -35,7 +36,6 @@ from streaming.errors import (
     UnknownVoiceError,
     UnsupportedFormatError,
 )
-from streaming.manifest import SPEED_RANGE
 from streaming.types import Style
 
 SPEECH_PATH = "/v1/audio/speech"
@@ -135,17 +135,12 @@ class OpenAiEndpoint:
                 voice=asked.voice_name,
                 model=asked.model,
                 instruction=asked.instructions,
-                style=Style(speed=_possible_speed(asked.speed)),
+                style=Style(speed=possible_speed(asked.speed)),
                 key=key,
             ),
         )
         speak_whole(rendering, asked.input)
         return rendering
-
-
-def _possible_speed(speed: float) -> float:
-    """Return what a voice can do of OpenAI's 0.25 to 4."""
-    return min(max(speed, SPEED_RANGE[0]), SPEED_RANGE[1])
 
 
 def _encoding(asked: SpeechRequest) -> Encoding:
@@ -216,7 +211,7 @@ def _refused(error: StreamError, headers: dict[str, str]) -> web.Response:
     shape = _shape(error)
     if isinstance(error, OverloadedError):
         headers = headers | {"retry-after-ms": str(error.retry_after_ms)}
-        headers |= {hdrs.RETRY_AFTER: str(-(-error.retry_after_ms // 1000))}
+        headers |= {hdrs.RETRY_AFTER: str(error.retry_after_s)}
     if shape.status >= 500:
         headers = headers | {"x-should-retry": "false"}  # the same text would fail again
     headers.pop(hdrs.CONTENT_TYPE, None)

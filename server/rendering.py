@@ -9,7 +9,7 @@ It does not know protocols or sockets. Lossy codecs run in threads: a block of a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -118,3 +118,9 @@ class Rendering:
             return function(*arguments)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._encoders, function, *arguments)
+
+
+def pieces(data: bytes, max_bytes: int) -> Iterator[bytes]:
+    """Cut audio into what fits a message; never an empty one."""
+    for start in range(0, len(data), max_bytes):
+        yield data[start : start + max_bytes]

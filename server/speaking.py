@@ -16,6 +16,7 @@ from server.backend import Backend
 from server.instructions import emotion_in
 from server.rendering import Rendering
 from streaming.audio.formats import Encoding
+from streaming.manifest import SPEED_RANGE
 from streaming.types import Style
 
 NO_REST_MS = 0
@@ -46,6 +47,11 @@ class Wish:
     lexicon: Mapping[str, str] = field(default_factory=dict)
     max_delay_ms: int | None = None
     key: str = ""
+
+
+def possible_speed(speed: float) -> float:
+    """Return what a voice can do of the speed that another protocol allows."""
+    return min(max(speed, SPEED_RANGE[0]), SPEED_RANGE[1])
 
 
 def begin(backend: Backend, wish: Wish) -> Rendering:

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from server.auth import check_token
 from server.backend import Backend
-from server.bodies import read_body, received, shown, validate
+from server.bodies import read_body, received, validate
 from server.http_audio import audio_bytes, described, respond
-from server.messages import MAX_LEXICON, MAX_NAME_CHARS
+from server.messages import MAX_LEXICON, MAX_NAME_CHARS, shown
 from server.rendering import Rendering
 from server.speaking import Wish, begin, speak_whole
 from streaming.audio.formats import Codec, Encoding, nearest_rate
@@ -150,7 +150,7 @@ def _refused(error: StreamError) -> web.Response:
             status = 401
         case OverloadedError():
             status = 429
-            headers[hdrs.RETRY_AFTER] = str(-(-error.retry_after_ms // 1000))
+            headers[hdrs.RETRY_AFTER] = str(error.retry_after_s)
         case RequestError():
             status = 400
         case _:

@@ -139,6 +139,11 @@ class OverloadedError(RequestError):
         self.retry_after_ms = retry_after_ms
         super().__init__(message)
 
+    @property
+    def retry_after_s(self) -> int:
+        """The same in whole seconds, as HTTP's `Retry-After` wants it; rounded up."""
+        return -(-self.retry_after_ms // 1000)
+
 
 class IdleTimeoutError(RequestError):
     """Nothing arrived for longer than the configuration allows."""

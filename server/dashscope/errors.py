@@ -63,6 +63,6 @@ def refused(error: StreamError, request_id: str = "") -> web.Response:
     """Return the response that tells an error."""
     headers: dict[str, str] = {}
     if isinstance(error, OverloadedError):
-        headers[hdrs.RETRY_AFTER] = str(-(-error.retry_after_ms // 1000))
+        headers[hdrs.RETRY_AFTER] = str(error.retry_after_s)
     fields = error_fields(error, request_id or str(uuid4()))
     return web.json_response(fields, status=status_of(error), headers=headers)

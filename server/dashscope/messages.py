@@ -14,8 +14,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from server.bodies import Body, shown, validate
+from server.bodies import Body, validate
 from server.dashscope.parameters import Parameters
+from server.messages import shown
 from streaming.errors import BadRequestError
 
 MAX_ID_CHARS = 128

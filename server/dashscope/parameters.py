@@ -16,8 +16,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from server.bodies import Body, shown, without_nulls
-from server.messages import MAX_LEXICON
+from server.bodies import Body, without_nulls
+from server.messages import MAX_LEXICON, shown
 from server.speaking import Wish
 from streaming.audio.formats import KBPS, Codec, Encoding, nearest_rate
 from streaming.errors import BadRequestError, UnsupportedFormatError

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from server.bodies import Body, shown, validate
+from server.bodies import Body, validate
 from server.dashscope.parameters import MAX_INSTRUCTION_CHARS, MAX_NAME_CHARS, Defaults, encoding_of
+from server.messages import shown
 from server.speaking import Wish
 from streaming.audio.formats import Codec
 from streaming.errors import BadRequestError

@@ -16,10 +16,10 @@ from typing import Any, cast
 from uuid import uuid4
 
 from server.dashscope.errors import code_of
-from server.dashscope.script import Map, Meter, pieces
+from server.dashscope.script import Map, Meter
 from server.http_audio import described
 from server.json_socket import JsonSocket, put_map
-from server.rendering import Rendered, Rendering, Sound
+from server.rendering import Rendered, Rendering, Sound, pieces
 from streaming.errors import RequestError, StreamError, SynthesisError
 from streaming.events import Finished
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from server.rendering import Rendered, Sound
+from server.rendering import Rendered, Sound, pieces
 from streaming.events import Finished, SegmentStarted, WordsTimed, WordTime
 from streaming.text.cleaning import is_hanzi
 from streaming.types import Segment
@@ -107,7 +107,7 @@ class SambertScript:
                 self._meter.spoken(self._char_end)
                 yield Line({"sentence": self._sentence(part.words)})
             case Sound() if self._has_started:  # a header alone is no speech
-                for piece in pieces(part.data):
+                for piece in pieces(part.data, MAX_PIECE_BYTES):
                     yield Line(data=piece)
             case Finished():
                 self._meter.all_spoken()
@@ -164,7 +164,7 @@ class CosyVoiceScript:
             case WordsTimed() if self._tells_words:
                 self._words = [self._word(word) for word in part.words]
             case Sound() if self._segment is not None:  # a header alone is no speech
-                for piece in pieces(part.data):
+                for piece in pieces(part.data, MAX_PIECE_BYTES):
                     sentence = self._sentence([])
                     yield Line({"type": "sentence-synthesis", "sentence": sentence}, piece)
                 if part.ends_segment and self._sound_is_whole:
@@ -196,9 +196,3 @@ class CosyVoiceScript:
             "begin_time": self._ms(word.start_sample),
             "end_time": self._ms(word.end_sample),
         }
-
-
-def pieces(data: bytes, max_bytes: int = MAX_PIECE_BYTES) -> Iterator[bytes]:
-    """Cut audio into what fits a message; never an empty one."""
-    for start in range(0, len(data), max_bytes):
-        yield data[start : start + max_bytes]

@@ -7,13 +7,13 @@ State   an alignment that waits for audio: a codec may hold back what a segment 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
 
 from server.elevenlabs.alignment import Aligner, Alignment, joined
-from server.rendering import Rendered, Rendering, Sound
+from server.rendering import Rendered, Rendering, Sound, pieces
 from streaming.events import Finished, Flushed, SegmentStarted, WordsTimed
 
 # Base64 and the alignment of a segment make 64 KiB of it; even, so that no sample is cut.
@@ -44,7 +44,7 @@ async def chunks(rendering: Rendering, aligner: Aligner) -> AsyncIterator[Chunk 
                 case WordsTimed():
                     waiting = joined(waiting, aligner.words(part))
                 case Sound():
-                    for data in _cut(part.data):
+                    for data in pieces(part.data, MAX_CHUNK_BYTES):
                         yield Chunk(data, waiting)
                         waiting = None
                 case Flushed():
@@ -54,8 +54,3 @@ async def chunks(rendering: Rendering, aligner: Aligner) -> AsyncIterator[Chunk 
                     if rest is not None:
                         yield Chunk(b"", rest)
                     yield part
-
-
-def _cut(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), MAX_CHUNK_BYTES):
-        yield data[start : start + MAX_CHUNK_BYTES]

@@ -78,7 +78,7 @@ def refused(error: StreamError, headers: Mapping[str, str]) -> web.Response:
     headers = dict(headers)
     headers.pop(hdrs.CONTENT_TYPE, None)
     if isinstance(error, OverloadedError):
-        headers[hdrs.RETRY_AFTER] = str(-(-error.retry_after_ms // 1000))
+        headers[hdrs.RETRY_AFTER] = str(error.retry_after_s)
     detail: object = {"status": shape.name, "message": described(error)}
     if shape.status == 422:
         detail = [{"loc": _place(error), "msg": described(error), "type": shape.name}]

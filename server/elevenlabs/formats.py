@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from server.bodies import shown
+from server.messages import shown
 from streaming.audio.formats import Codec, Encoding
 from streaming.errors import UnsupportedFormatError
 

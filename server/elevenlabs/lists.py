@@ -14,9 +14,10 @@ from aiohttp import web
 
 from server.auth import check_credentials
 from server.backend import Backend
-from server.bodies import BadFieldError, shown
+from server.bodies import BadFieldError
 from server.elevenlabs.access import credentials_of
 from server.elevenlabs.errors import refused
+from server.messages import shown
 from server.voice_names import SEPARATOR
 from streaming.errors import StreamError
 from streaming.manifest import VoiceManifest

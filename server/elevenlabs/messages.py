@@ -14,7 +14,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from server.bodies import Body
 from server.elevenlabs.formats import DEFAULT_FORMAT
-from streaming.manifest import SPEED_RANGE
+from server.speaking import possible_speed
 
 MAX_NAME_CHARS = 256
 DEFAULT_CONTEXT = "default"  # of messages on a multi-context socket that name none
@@ -33,7 +33,7 @@ class VoiceSettings(Body):
     @property
     def possible_speed(self) -> float:
         """The speed, as far as a voice can go."""
-        return min(max(1.0 if self.speed is None else self.speed, SPEED_RANGE[0]), SPEED_RANGE[1])
+        return 1.0 if self.speed is None else possible_speed(self.speed)
 
 
 class SpeechRequest(Body):

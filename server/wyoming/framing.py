@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from server.bodies import shown
+from server.messages import shown
 from streaming.errors import BadRequestError
 
 VERSION = "1.10.2"  # of the library whose events these are

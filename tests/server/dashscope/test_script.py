@@ -11,9 +11,8 @@ from server.dashscope.script import (
     Meter,
     SambertScript,
     Script,
-    pieces,
 )
-from server.rendering import Rendered, Sound
+from server.rendering import Rendered, Sound, pieces
 from streaming.events import Finished, Flushed, SegmentStarted, WordsTimed, WordTime
 from streaming.types import Receipt, Segment
 
@@ -164,5 +163,5 @@ def test_markup_does_not_count() -> None:
 
 def test_pieces_fit_and_are_never_empty() -> None:
     data = bytes(2 * MAX_PIECE_BYTES + 1)
-    assert list(map(len, pieces(data))) == [MAX_PIECE_BYTES, MAX_PIECE_BYTES, 1]
-    assert list(pieces(b"")) == []
+    assert list(map(len, pieces(data, MAX_PIECE_BYTES))) == [MAX_PIECE_BYTES, MAX_PIECE_BYTES, 1]
+    assert list(pieces(b"", MAX_PIECE_BYTES)) == []
