@@ -41,6 +41,12 @@ def ints(packed: str) -> Samples:
     return whole.astype(np.int32)
 
 
+def frame_at(said: dict[str, Any], index: int) -> int:
+    """The context's frame at which a page played a sample of its recording."""
+    block, within = divmod(int(index), 128)
+    return int(said["frames"][block]) + within
+
+
 def first_sound(samples: NDArray[Any]) -> int:
     """The index of the first sample that is not zero."""
     [indices] = np.nonzero(samples)

@@ -11,7 +11,7 @@ export async function recorded(url, options = {}) {
   tap.connect(context.destination);
   const client = connect(url, { ...options, context, destination: tap });
   await client.prepare();
-  /** Everything so far, base64 of float32, and the frame at which it starts. */
+  /** Everything so far, base64 of float32, and the frame at which each 128 samples of it start. */
   const heard = () =>
     new Promise((resolve) => {
       tap.port.onmessage = ({ data }) => resolve({ ...data, samples: packed(data.samples) });
