@@ -138,16 +138,17 @@ class Frontend:
             if match.lastgroup == "given":
                 units.append(_given_unit(match.start(), given[ord(match[0]) - ord(FIRST_PLACE)]))
             elif match.lastgroup == "hanzi":
-                units += self._mandarin_units(match.start(), aligned[match.start() : match.end()])
+                before = units[-1].text if units and not between else ""
+                units += self._mandarin_units(match.start(), aligned[match.start() : match.end()], before)
             else:
                 units += self._english_units(match, in_english=in_english)
             done = match.end()
         _refuse_letters(text[done:])
         return units
 
-    def _mandarin_units(self, offset: int, run: AlignedText) -> list[_Unit]:
+    def _mandarin_units(self, offset: int, run: AlignedText, before: str) -> list[_Unit]:
         units: list[_Unit] = []
-        for word in self._mandarin.read(run.text, number_words(run)):
+        for word in self._mandarin.read(run.text, number_words(run), before):
             start = offset + word.start
             end = start + len(word.text)
             if units and word.text in _CLITICS and units[-1].text not in _STAY_APART:

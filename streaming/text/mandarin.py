@@ -23,7 +23,8 @@ from wetext import Normalizer as WeTextNormalizer
 from streaming.errors import UnspeakableTextError
 from streaming.text.parts_of_speech import kind_of, read_table
 from streaming.text.phrases import PHRASES
-from streaming.text.polyphones import readings_in_context
+from streaming.text.polyphones import STRUCTURAL, particle_reading, readings_in_context
+from streaming.text.reading_model import ReadingModel, Seen
 from streaming.text.sandhi import Reading, Word
 from streaming.text.syllables import is_syllable, split_tone
 
@@ -88,6 +89,7 @@ class MandarinReader:
         self._cutter = jieba.Tokenizer()
         self._simplifier = WeTextNormalizer(lang="zh", operator="tn", traditional_to_simple=True)
         self._traditional: frozenset[str] = frozenset()
+        self._model: ReadingModel | None = None
         self._kinds: Mapping[str, str] = {}
 
     def warm_up(self) -> None:
@@ -106,12 +108,13 @@ class MandarinReader:
         """Return what kind of word it is, see parts_of_speech."""
         return kind_of(hanzi, self._kinds)
 
-    def read(self, run: str, whole: Sequence[slice] = ()) -> list[LexicalWord]:
+    def read(self, run: str, whole: Sequence[slice] = (), before: str = "") -> list[LexicalWord]:
         """Return the words of a run of Hanzi; traditional characters are looked up in simplified ones.
 
         Args:
             run: Hanzi only.
             whole: Ascending spans that are words whatever the dictionary has (written-out numbers).
+            before: The word that the run follows without a pause, if it is not Hanzi or has its reading.
 
         Raises:
             UnspeakableTextError: A character has no known reading.
@@ -119,9 +122,9 @@ class MandarinReader:
         plain = self._simplified(run)
         words: list[LexicalWord] = []
         position = 0
-        in_context = dict(readings_in_context(plain))
-        for cut in self._cut(plain, whole):
-            readings = _with_erhua(_in_context(cut, position, in_context))
+        cuts = list(self._cut(plain, whole))
+        for cut, read in zip(cuts, self._in_context(plain, cuts, before), strict=True):
+            readings = _with_erhua(read)
             if cut == "儿" and words and (merged := _erhua(words[-1].readings[-1], readings[0])) is not None:
                 before = words.pop()
                 readings = (*before.readings[:-1], merged)
@@ -130,6 +133,27 @@ class MandarinReader:
                 words.append(LexicalWord(run[position : position + len(cut)], position, readings))
             position += len(cut)
         return words
+
+    def seen(self, run: str, whole: Sequence[slice] = (), before: str = "") -> Seen:
+        """Return what the model of readings sees of a run in simplified characters; arguments as `read`."""
+        cuts = list(self._cut(run, whole))
+        return self._seen(cuts, _by_rules(run, cuts, before), before)
+
+    def _in_context(self, plain: str, cuts: Sequence[str], before: str) -> list[Word]:
+        by_rules = _by_rules(plain, cuts, before)
+        if self._model is None:
+            return by_rules
+        chosen = dict(self._model.readings(self._seen(cuts, by_rules, before)))
+        return by_rules if not chosen else _replaced(by_rules, chosen, len(before))
+
+    def _seen(self, cuts: Sequence[str], words: Sequence[Word], before: str) -> Seen:
+        known = [before] if before else []
+        return Seen(
+            [*known, *cuts],
+            [*map(self.kind, known), *map(self.kind, cuts)],
+            [*before, *(reading.pinyin for word in words for reading in word)],
+            [*(False for _ in before), *(place in _free_places(cut) for cut in cuts for place in range(len(cut)))],
+        )
 
     def _cut(self, plain: str, whole: Sequence[slice]) -> Iterator[str]:
         position = 0
@@ -192,6 +216,36 @@ def _loaded_cutter() -> jieba.Tokenizer:
 def _loaded_kinds() -> Mapping[str, str]:
     with jieba.dt.get_dict_file() as dictionary:
         return read_table(dictionary.read().decode())
+
+
+def _by_rules(plain: str, cuts: Sequence[str], before: str) -> list[Word]:
+    """Read the words of a run by the dictionaries and the rules for neighbours."""
+    in_context = dict(readings_in_context(plain))
+    words: list[Word] = []
+    position = 0
+    for index, cut in enumerate(cuts):
+        readings = _in_context(cut, position, in_context)
+        if cut in STRUCTURAL:
+            neighbours = cuts[index - 1] if index else before, cuts[index + 1] if index + 1 < len(cuts) else ""
+            readings = (Reading(cut, particle_reading(cut, *neighbours, readings[0].pinyin)),)
+        words.append(readings)
+        position += len(cut)
+    return words
+
+
+def _replaced(words: Sequence[Word], chosen: Mapping[int, str], first: int) -> list[Word]:
+    """Return the words with other readings; places count from `first`."""
+    place = first
+    replaced: list[Word] = []
+    for word in words:
+        if any(place + index in chosen for index in range(len(word))):
+            word = tuple(
+                Reading(reading.hanzi, chosen.get(place + index, reading.pinyin))
+                for index, reading in enumerate(word)
+            )
+        replaced.append(word)
+        place += len(word)
+    return replaced
 
 
 def _in_context(word: str, start: int, in_context: Mapping[int, str]) -> Word:

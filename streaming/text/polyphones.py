@@ -265,6 +265,10 @@ _RULES = {
     char: tuple((re.compile(pattern), pinyin) for pattern, pinyin in rules)
     for char, rules in _RULES_TEXT.items()
 }
+STRUCTURAL = ("得", "地")  # particles, which are other words too
+_BEFORE_LAND = frozenset("的了块片亩些草此本当产空荒耕麦")  # before 地 that is land: 这块地
+_GOT = frozenset("了到过奖满第冠病罪知零")  # after 得 that is to get, not must: 我得了满分
+_PRONOUNS_AND_ADVERBS = frozenset("我你您他她它们咱都也就还又必总只非可谁")
 _SURNAME_CHARS = "".join(_SURNAMES)
 _SURNAME = re.compile(
     rf"(?<=姓)[{_SURNAME_CHARS}](?![名氏])|(?:^|(?<=[老小是叫找请和跟给问的由与对向被让替位同据帮]))[{_SURNAME_CHARS}](?={_TITLES})"
@@ -279,3 +283,16 @@ def readings_in_context(run: str) -> Iterator[tuple[int, str]]:
                 yield match.start("c" if "c" in pattern.groupindex else 0), pinyin
     for match in _SURNAME.finditer(run):
         yield match.start(), _SURNAMES[match[0]]
+
+
+def particle_reading(word: str, before: str, after: str, pinyin: str) -> str:
+    """Return the reading of 得 or 地 between two words, of which there may be none; `pinyin` is the rules'."""
+    if not before:
+        return pinyin
+    if word == "地":  # a word of two or more characters before it is its adverb: 慢慢地, 高兴地
+        return "de5" if len(before) >= 2 and before[-1] not in _BEFORE_LAND else pinyin
+    if not after or pinyin == "dei3":
+        return pinyin
+    if before[-1] not in _PRONOUNS_AND_ADVERBS:
+        return "de5"
+    return "de2" if after[0] in _GOT else "dei3"

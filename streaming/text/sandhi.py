@@ -26,9 +26,6 @@ _ORDINAL_AFTER = frozenset("月号楼班级流期")
 _FIGURE_JOINTS = frozenset("点比加减乘除")
 _PARTICLES = frozenset("的了吗呢吧嘛么呀啊哇啦呗们着")
 _WEAK_READINGS = {"的": "de5", "了": "le5", "着": "zhe5"}
-_BEFORE_LAND = frozenset("的了块片亩些草此本当产空荒耕麦")  # before 地 that is land: 这块地
-_GOT = frozenset("了到过奖满第冠病罪知零")  # after 得 that is to get, not must: 我得了满分
-_PRONOUNS_AND_ADVERBS = frozenset("我你您他她它们咱都也就还又必总只非可谁")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +85,12 @@ def _neutral_particles(flat: list[Reading], ends: Sequence[int]) -> list[Reading
     for start, end in zip(starts, ends, strict=True):
         if end - start != 1 or start == 0:
             continue
-        reading, before = flat[start], flat[start - 1]
+        reading = flat[start]
         if reading.hanzi in _PARTICLES:
             weak = _WEAK_READINGS.get(reading.hanzi, reading.pinyin)
             if reading.pinyin[:-1] == weak[:-1]:  # not where it is a verb: 明了 liao3, 睡着 zhao2
                 spoken[start] = replace(reading, pinyin=weak).with_tone(NEUTRAL_TONE)
-        elif reading.hanzi == "得" and end < len(flat) and reading.pinyin != "dei3":
-            must = before.hanzi in _PRONOUNS_AND_ADVERBS
-            gets = must and flat[end].hanzi in _GOT
-            spoken[start] = replace(reading, pinyin="de2" if gets else "dei3" if must else "de5")
-        elif reading.hanzi == "地" and _is_adverb(flat, starts, start):
-            spoken[start] = replace(reading, pinyin="de5")
     return spoken
-
-
-def _is_adverb(flat: Sequence[Reading], starts: Sequence[int], start: int) -> bool:
-    """A word of two or more syllables before 地 is taken for its adverb (慢慢地, 高兴地)."""
-    previous_start = starts[starts.index(start) - 1]
-    return start - previous_start >= 2 and flat[start - 1].hanzi not in _BEFORE_LAND
 
 
 def _yi_and_bu(flat: list[Reading], ends: Sequence[int]) -> list[Reading]:

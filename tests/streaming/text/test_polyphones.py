@@ -11,7 +11,7 @@ import pytest
 
 from streaming.text.explanation import pinyin_of
 from streaming.text.frontend import Frontend
-from streaming.text.polyphones import readings_in_context
+from streaming.text.polyphones import particle_reading, readings_in_context
 from streaming.text.symbols import SymbolTables
 
 DATA = Path(__file__).parents[2] / "data" / "text"
@@ -164,3 +164,24 @@ def test_neighbours_decide(frontend: Frontend, text: str, place: int, pinyin: st
 
 def test_a_run_without_any_of_the_characters_asks_for_nothing() -> None:
     assert list(readings_in_context("今天天气")) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "word", "after", "by_rules", "pinyin"),
+    [
+        ("跑", "得", "快", "de2", "de5"),
+        ("我", "得", "走", "de2", "dei3"),
+        ("我", "得", "了", "de2", "de2"),
+        ("周末", "得", "来", "dei3", "dei3"),
+        ("", "得", "走", "dei3", "dei3"),
+        ("舍不", "得", "", "de5", "de5"),
+        ("慢慢", "地", "走", "di4", "de5"),
+        ("高兴", "地", "", "di4", "de5"),
+        ("扫", "地", "", "di4", "di4"),
+        ("这块", "地", "很", "di4", "di4"),
+    ],
+)
+def test_particles_are_read_by_the_words_around_them(
+    before: str, word: str, after: str, by_rules: str, pinyin: str
+) -> None:
+    assert particle_reading(word, before, after, by_rules) == pinyin

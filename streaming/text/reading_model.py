@@ -1,0 +1,151 @@
+"""Choose the reading of a character by what stands around it, as learnt from labelled sentences.
+
+Input   the words of a run, the readings that dictionaries and rules give them
+Output  readings of single characters
+State   the model, read once per process by `load`, only read afterwards
+Unaware of how words are cut and of the dictionaries.
+
+A log-linear model for each character: what is seen around it (the features) votes for its readings, and the
+reading that the rules give is one of the things seen. `training/polyphones.py` makes it.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+_FILE = "readings.json.xz"
+_REACH = 6  # characters to either side
+_START, _END = "^", "$"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A run as the model sees it.
+
+    Attributes:
+        words: Its words; the first may be what stands before the run.
+        kinds: What kind of word each is, see parts_of_speech.
+        readings: The reading of every character by dictionaries and rules.
+        free: Whether no phrase of the dictionary holds the character.
+    """
+
+    words: Sequence[str]
+    kinds: Sequence[str]
+    readings: Sequence[str]
+    free: Sequence[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterModel:
+    """What is known of one character.
+
+    Attributes:
+        readings: Those it is chosen from.
+        votes: A feature -> a weight for each reading.
+        bias: A weight for each reading.
+    """
+
+    readings: tuple[str, ...]
+    votes: Mapping[str, tuple[float, ...]]
+    bias: tuple[float, ...]
+
+    def choose(self, features: Iterator[str]) -> str:
+        """Return the reading with the most votes."""
+        totals = list(self.bias)
+        for feature in features:
+            votes = self.votes.get(feature)
+            if votes is not None:
+                for index, vote in enumerate(votes):
+                    totals[index] += vote
+        return self.readings[max(range(len(totals)), key=totals.__getitem__)]
+
+
+class ReadingModel:
+    """The models of all characters that have one. Thread-safe."""
+
+    def __init__(self, characters: Mapping[str, CharacterModel]) -> None:
+        self._characters = characters
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> ReadingModel:
+        """Read what `training.polyphones` wrote."""
+        return cls(
+            {
+                char: CharacterModel(
+                    tuple(entry["readings"]),
+                    {feature: tuple(votes) for feature, votes in entry["votes"].items()},
+                    tuple(entry["bias"]),
+                )
+                for char, entry in json.loads(lzma.decompress(packed)).items()
+            }
+        )
+
+    def readings(self, seen: Seen) -> Iterator[tuple[int, str]]:
+        """Yield the places of characters that have a model, and their readings."""
+        text = "".join(seen.words)
+        if self._characters.keys().isdisjoint(text):
+            return
+        place = 0
+        for number, word in enumerate(seen.words):
+            for within, char in enumerate(word):
+                model = self._characters.get(char)
+                if model is not None:
+                    yield place, model.choose(features(seen, text, place, number, within))
+                place += 1
+
+
+def features(seen: Seen, text: str, place: int, number: int, within: int) -> Iterator[str]:
+    """Yield what is seen around a character.
+
+    Args:
+        seen: The run.
+        text: Its characters.
+        place: Of the character in the text.
+        number: Of its word.
+        within: Its place in the word.
+    """
+    words, kinds, word, reading = seen.words, seen.kinds, seen.words[number], seen.readings[place]
+    padded = f"{_START * 3}{text}{_END * 3}"
+    left = padded[place : place + 3]
+    right = padded[place + 4 : place + 7]
+    shape = f"{len(word)}{within}"
+    before = words[number - 1] if number else _START
+    after = words[number + 1] if number + 1 < len(words) else _END
+    before_kind = kinds[number - 1] if number else _START
+    after_kind = kinds[number + 1] if number + 1 < len(words) else _END
+    yield f"b{reading}"
+    yield f"f{int(seen.free[place])}{reading}"
+    yield f"w{within}{word}"
+    yield f"s{shape}"
+    yield f"k{within}{kinds[number]}"
+    yield f"l{left[2]}"
+    yield f"m{left[1]}"
+    yield f"L{left[1:]}"
+    yield f"M{left}"
+    yield f"r{right[0]}"
+    yield f"q{right[1]}"
+    yield f"R{right[:2]}"
+    yield f"Q{right}"
+    yield f"a{left[2]}{right[0]}"
+    yield f"x{before}"
+    yield f"y{after}"
+    yield f"X{before_kind}{shape}"
+    yield f"Y{after_kind}{shape}"
+    yield f"Z{before_kind}{after_kind}"
+    yield f"U{kinds[number - 2] if number > 1 else _START}{before_kind}"
+    yield f"V{after_kind}{kinds[number + 2] if number + 2 < len(words) else _END}"
+    for char in text[max(place - _REACH, 0) : place]:
+        yield f"<{char}"
+    for char in text[place + 1 : place + 1 + _REACH]:
+        yield f">{char}"
+
+
+@cache
+def load() -> ReadingModel:
+    """Read the model that ships, once per process (0.1 s)."""
+    return ReadingModel.unpacked((files("streaming.text") / "data" / _FILE).read_bytes())
