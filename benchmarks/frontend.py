@@ -48,6 +48,7 @@ POLYPHONE_SETS = {
     "held out, then mended for": "polyphones_held_out.tsv",
     "fresh, then mended for": "polyphones_fresh.tsv",
     "fresh, not mended for": "polyphones_fresh_second.tsv",
+    "fresh, by someone else, not mended for": "polyphones_fresh_third.tsv",
 }
 
 

@@ -1,14 +1,16 @@
 """Train and measure the model that chooses the readings of characters.
 
-    python -m training.polyphones                                        # measure on sentences left out
-    python -m training.polyphones --out streaming/text/data/readings.json.xz     # the model that ships, of all
+    python -m training.polyphones                                # measure on labelled sentences left out
+    python -m training.polyphones --natural news.txt --out streaming/text/data/readings.json.xz  # what ships
 
-Input   training/data/polyphones/*.tsv: sentences with characters in brackets, and their readings
+Input   training/data/polyphones/*.tsv, labelled sentences; natural text
 Output  shares of right readings on the terminal; with --out, the model's file
 State   none; both are the same on every run
 
-Each character has a log-linear model with a penalty on the squares of its weights (Berger et al., 1996). A
-sentence is left out by a hash of its characters.
+Each character has a log-linear model with a penalty on the squares of its weights (Berger et al., 1996). In
+the labelled sentences rare readings are as common as the others. How common they are in life is learnt from
+natural text: first with the readings that the rules give it, at a low weight; then with those that the model
+which came of it chooses, at a higher one.
 """
 
 from __future__ import annotations
@@ -16,149 +18,108 @@ from __future__ import annotations
 import argparse
 import json
 import lzma
-import re
 import sys
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from streaming.text.aligned import AlignedText
-from streaming.text.mandarin import MandarinReader
-from streaming.text.normalizer import Normalizer
-from streaming.text.numerals import number_words
-from streaming.text.reading_model import CharacterModel, Seen, features
-from streaming.text.syllables import split_tone
+from streaming.text.reading_model import CharacterModel
+from training.reading_examples import Example, ExampleReader, natural_sentences
 
 SENTENCES = Path(__file__).parent / "data" / "polyphones"
 _N_PARTS = 5
-_RUN = re.compile(r"(?P<before>[A-Za-z]*)(?P<hanzi>[\u3400-\u9fff〇]+)")
-_MIN_COUNT = 2  # sentences that must show a feature
+_MIN_COUNT = 2  # examples that must show a feature
 _PENALTY = 0.5
-_RULES_SCALE = 4.0  # what the rules say costs this much less than what is seen
+_RULES = "bf"  # what features begin with that tell what the rules say
+_RULES_SCALE = 4.0  # these cost so much less than what is seen
+_DOUBT = 0.5  # votes that the rules' reading has in advance
 _STEPS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One character in a sentence.
-
-    Attributes:
-        sentence: Without brackets.
-        place: Of the character in it.
-        char: The character.
-        label: The reading that it has.
-        by_rules: The reading that dictionaries and rules give it.
-        features: What is seen around it.
-    """
-
-    sentence: str
-    place: int
-    char: str
-    label: str
-    by_rules: str
-    features: tuple[str, ...]
-
-
-def labelled(path: Path) -> Iterator[tuple[str, list[tuple[int, str]]]]:
-    """Yield the sentences of a file without brackets, with the places and readings of what was in them."""
-    for line in path.read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            marked, pinyin = line.split("\t")
-            places = [match.start() - 2 * index for index, match in enumerate(re.finditer(r"\[", marked))]
-            yield re.sub(r"[\[\]]", "", marked), list(zip(places, map(spelled, pinyin.split()), strict=True))
-
-
-def spelled(pinyin: str) -> str:
-    """Return a reading as the frontend spells it: ü as v everywhere."""
-    base, tone = split_tone(pinyin)
-    return f"{base}{tone}"
-
-
-class ExampleReader:
-    """Reads labelled sentences as the frontend would."""
-
-    def __init__(self) -> None:
-        self._normalizer = Normalizer()
-        self._reader = MandarinReader()
-        self._normalizer.warm_up()
-        self._reader.warm_up()
-
-    def read(self, path: Path) -> list[Example]:
-        """Return the examples of a file. Characters that normalisation adds or takes away hide their like."""
-        return [example for sentence, labels in labelled(path) for example in self._examples(sentence, labels)]
-
-    def _examples(self, sentence: str, labels: Sequence[tuple[int, str]]) -> Iterator[Example]:
-        runs = list(self._runs(sentence))
-        places: defaultdict[str, list[tuple[Seen, int, int, int]]] = defaultdict(list)
-        for seen, n_before in runs:
-            place = 0
-            for number, word in enumerate(seen.words):
-                for within, char in enumerate(word):
-                    if place >= n_before:
-                        places[char].append((seen, place, number, within))
-                    place += 1
-        for at, label in labels:
-            char = sentence[at]
-            if sentence.count(char) != len(places[char]):
-                continue
-            seen, place, number, within = places[char][sentence[:at].count(char)]
-            shown = tuple(features(seen, "".join(seen.words), place, number, within))
-            yield Example(sentence, at, char, label, seen.readings[place], shown)
-
-    def _runs(self, sentence: str) -> Iterator[tuple[Seen, int]]:
-        text = self._normalizer.normalize(AlignedText.of(sentence))
-        for match in _RUN.finditer(text.text):
-            run = text[match.start("hanzi") : match.end("hanzi")]
-            yield self._reader.seen(run.text, number_words(run), match["before"]), len(match["before"])
+_NATURAL_EXAMPLES = 600  # of each character
+_NATURAL_WEIGHTS = (0.1, 0.3)
+_SMALLEST_VOTE = 0.02
 
 
 def trained(examples: Sequence[Example]) -> dict[str, CharacterModel]:
-    """Fit a model for every character that has two readings among the examples."""
+    """Fit a model for every character whose labels are two readings or more."""
+    labels: defaultdict[str, set[str]] = defaultdict(set)
     by_char: defaultdict[str, list[Example]] = defaultdict(list)
     for example in examples:
         by_char[example.char].append(example)
+        if example.weight == 1.0:
+            labels[example.char].add(example.label)
     return {
-        char: _fitted(own) for char, own in by_char.items() if len({example.label for example in own}) > 1
+        char: _fitted([example for example in by_char[char] if example.label in readings], sorted(readings))
+        for char, readings in labels.items()
+        if len(readings) > 1
     }
 
 
-def _fitted(examples: Sequence[Example]) -> CharacterModel:
+def _fitted(examples: Sequence[Example], readings: Sequence[str]) -> CharacterModel:
     counts = Counter(feature for example in examples for feature in set(example.features))
     names = sorted(feature for feature, count in counts.items() if count >= _MIN_COUNT)
-    column = {feature: index for index, feature in enumerate(names)}
-    readings = sorted({example.label for example in examples})
-    seen = torch.zeros(len(examples), len(names), dtype=torch.float64)
-    for row, example in enumerate(examples):
-        for feature in example.features:
-            if feature in column:
-                seen[row, column[feature]] = _scale(feature)
+    seen = _matrix(examples, {feature: index for index, feature in enumerate(names)})
     wanted = torch.tensor([readings.index(example.label) for example in examples])
-    weights = torch.zeros(len(names), len(readings), dtype=torch.float64, requires_grad=True)
+    weight = torch.tensor([example.weight for example in examples], dtype=torch.float64)
+    votes = torch.zeros(len(names), len(readings), dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(len(readings), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights, bias], max_iter=_STEPS, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([votes, bias], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
-    def loss() -> torch.Tensor:
+    def loss() -> Tensor:
         optimizer.zero_grad()
-        misfit = torch.nn.functional.cross_entropy(seen @ weights + bias, wanted, reduction="sum")
-        total = misfit + _PENALTY * (weights.square().sum() + 1e-3 * bias.square().sum())
-        total.backward()  # type: ignore[no-untyped-call]
+        scores = torch.sparse.mm(seen, votes) + bias
+        misfit = torch.nn.functional.cross_entropy(scores, wanted, reduction="none") @ weight
+        total = misfit + _PENALTY * (votes.square().sum() + 1e-3 * bias.square().sum())
+        total.backward()
         return total
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call,arg-type]
-    votes = {
-        feature: tuple(round(_scale(feature) * vote, 2) for vote in row)
-        for feature, row in zip(names, weights.tolist(), strict=True)
+    optimizer.step(loss)
+    rows = {
+        feature: tuple(round(vote, 2) for vote in _of_rules(feature, readings, row))
+        for feature, row in zip(names, votes.tolist(), strict=True)
     }
-    kept = {feature: row for feature, row in votes.items() if max(row) - min(row) >= 0.02}
+    kept = {feature: row for feature, row in rows.items() if max(row) - min(row) >= _SMALLEST_VOTE}
     return CharacterModel(tuple(readings), kept, tuple(round(value, 2) for value in bias.tolist()))
 
 
+def _matrix(examples: Sequence[Example], columns: Mapping[str, int]) -> Tensor:
+    places = [
+        (row, columns[feature], _scale(feature))
+        for row, example in enumerate(examples)
+        for feature in dict.fromkeys(example.features)
+        if feature in columns
+    ]
+    rows, at, values = zip(*places, strict=True)
+    size = (len(examples), len(columns))
+    return torch.sparse_coo_tensor(
+        torch.tensor([rows, at]), torch.tensor(values, dtype=torch.float64), size, check_invariants=True
+    ).coalesce()
+
+
 def _scale(feature: str) -> float:
-    return _RULES_SCALE if feature[0] in "bf" else 1.0
+    return _RULES_SCALE if feature[0] in _RULES else 1.0
+
+
+def _of_rules(feature: str, readings: Sequence[str], row: Sequence[float]) -> Iterator[float]:
+    for reading, vote in zip(readings, row, strict=True):
+        yield _scale(feature) * vote + (_DOUBT if feature == f"b{reading}" else 0.0)
+
+
+def trained_with_natural(
+    examples: Sequence[Example], reader: ExampleReader, sentences: Sequence[str]
+) -> dict[str, CharacterModel]:
+    """Fit models to labelled sentences and to how common readings are in natural ones."""
+    chars = {example.char for example in examples}
+    natural = reader.natural(sentences, chars, _NATURAL_EXAMPLES, _NATURAL_WEIGHTS[0])
+    first = trained([*examples, *natural])
+    relabelled = [
+        replace(example, label=chosen(first, example), weight=_NATURAL_WEIGHTS[1]) for example in natural
+    ]
+    return trained([*examples, *relabelled])
 
 
 def packed(models: Mapping[str, CharacterModel]) -> bytes:
@@ -167,13 +128,16 @@ def packed(models: Mapping[str, CharacterModel]) -> bytes:
         char: {"readings": model.readings, "bias": model.bias, "votes": model.votes}
         for char, model in sorted(models.items())
     }
-    return lzma.compress(json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode(), preset=9)
+    text = json.dumps(entries, ensure_ascii=False, separators=(",", ":"))
+    return lzma.compress(text.encode(), preset=9)
 
 
 def chosen(models: Mapping[str, CharacterModel], example: Example) -> str:
-    """Return the reading that the models give an example, or the rules' where there is none."""
+    """Return the reading that the models give an example, or the rules' where they have nothing to say."""
     model = models.get(example.char)
-    return model.choose(iter(example.features)) if model else example.by_rules
+    if model is None or example.by_rules not in model.readings:
+        return example.by_rules
+    return model.choose(iter(example.features))
 
 
 def left_out(examples: Sequence[Example]) -> Iterator[tuple[Example, str]]:
@@ -193,27 +157,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m training.polyphones", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--out", type=Path, help="train on all sentences and write the model to this file")
-    parser.add_argument("--test", type=Path, nargs="*", default=[], help="files to measure the model of all sentences on")
+    parser.add_argument("--natural", type=Path, nargs="+", default=[], metavar="FILE", help="natural text")
+    parser.add_argument("--sentences", type=Path, default=SENTENCES, metavar="FOLDER", help="labelled ones")
     options = parser.parse_args(arguments)
     reader = ExampleReader()
-    examples = [example for path in sorted(SENTENCES.glob("*.tsv")) for example in reader.read(path)]
-    if options.out is not None or options.test:
-        models = trained(examples)
-        if options.out is not None:
-            options.out.write_bytes(packed(models))
-        for path in options.test:
-            tested = reader.read(path)
-            _report(path.name, [(example, chosen(models, example)) for example in tested])
+    examples = [
+        example for path in sorted(options.sentences.glob("*.tsv")) for example in reader.labelled(path)
+    ]
+    if options.out is not None:
+        models = trained_with_natural(examples, reader, natural_sentences(options.natural))
+        options.out.write_bytes(packed(models))
         return 0
-    _report("sentences left out", list(left_out(examples)))
-    return 0
-
-
-def _report(name: str, found: Sequence[tuple[Example, str]]) -> None:
+    found = list(left_out(examples))
     n_rules = sum(example.by_rules == example.label for example, _ in found)
     n_model = sum(reading == example.label for example, reading in found)
-    print(f"{name}: {len(found)} characters; right by rules {n_rules} ({n_rules / len(found):.1%}), "
-          f"by the model {n_model} ({n_model / len(found):.1%})")
+    sys.stdout.write(
+        f"{len(found)} characters in sentences left out: right by dictionaries and rules "
+        f"{n_rules / len(found):.1%}, by the model {n_model / len(found):.1%}\n"
+    )
+    return 0
 
 
 if __name__ == "__main__":

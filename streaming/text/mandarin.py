@@ -12,7 +12,7 @@ them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -24,7 +24,7 @@ from streaming.errors import UnspeakableTextError
 from streaming.text.parts_of_speech import kind_of, read_table
 from streaming.text.phrases import PHRASES
 from streaming.text.polyphones import STRUCTURAL, particle_reading, readings_in_context
-from streaming.text.reading_model import ReadingModel, Seen
+from streaming.text.reading_model import ReadingModel, Seen, load
 from streaming.text.sandhi import Reading, Word
 from streaming.text.syllables import is_syllable, split_tone
 
@@ -83,21 +83,26 @@ class LexicalWord:
 
 
 class MandarinReader:
-    """Cuts and reads Hanzi. Thread-safe once warm; `warm_up` may be called more than once."""
+    """Cuts and reads Hanzi. Thread-safe once warm; `warm_up` may be called more than once.
 
-    def __init__(self) -> None:
+    Args:
+        load_model: Gives the model that chooses among readings; None leaves it to dictionaries and rules.
+    """
+
+    def __init__(self, load_model: Callable[[], ReadingModel | None] = load) -> None:
+        self._load_model = load_model
         self._cutter = jieba.Tokenizer()
         self._simplifier = WeTextNormalizer(lang="zh", operator="tn", traditional_to_simple=True)
         self._traditional: frozenset[str] = frozenset()
         self._model: ReadingModel | None = None
-        self._kinds: Mapping[str, str] = {}
 
     def warm_up(self) -> None:
         """Read the word dictionary (0.8 s, 80 MB; once per process)."""
         if self._cutter.initialized:
             return
         self._traditional = self._traditional_characters()
-        self._kinds = _loaded_kinds()
+        _loaded_kinds()
+        self._model = self._load_model()
         self._cutter = _loaded_cutter()
 
     def is_word(self, hanzi: str) -> bool:
@@ -106,7 +111,7 @@ class MandarinReader:
 
     def kind(self, hanzi: str) -> str:
         """Return what kind of word it is, see parts_of_speech."""
-        return kind_of(hanzi, self._kinds)
+        return _kind(hanzi)
 
     def read(self, run: str, whole: Sequence[slice] = (), before: str = "") -> list[LexicalWord]:
         """Return the words of a run of Hanzi; traditional characters are looked up in simplified ones.
@@ -123,12 +128,12 @@ class MandarinReader:
         words: list[LexicalWord] = []
         position = 0
         cuts = list(self._cut(plain, whole))
-        for cut, read in zip(cuts, self._in_context(plain, cuts, before), strict=True):
-            readings = _with_erhua(read)
+        for cut, spoken in zip(cuts, self._in_context(plain, cuts, before), strict=True):
+            readings = _with_erhua(spoken)
             if cut == "儿" and words and (merged := _erhua(words[-1].readings[-1], readings[0])) is not None:
-                before = words.pop()
-                readings = (*before.readings[:-1], merged)
-                words.append(LexicalWord(run[before.start : position + 1], before.start, readings))
+                host = words.pop()
+                readings = (*host.readings[:-1], merged)
+                words.append(LexicalWord(run[host.start : position + 1], host.start, readings))
             else:
                 words.append(LexicalWord(run[position : position + len(cut)], position, readings))
             position += len(cut)
@@ -150,9 +155,10 @@ class MandarinReader:
         known = [before] if before else []
         return Seen(
             [*known, *cuts],
-            [*map(self.kind, known), *map(self.kind, cuts)],
             [*before, *(reading.pinyin for word in words for reading in word)],
-            [*(False for _ in before), *(place in _free_places(cut) for cut in cuts for place in range(len(cut)))],
+            [*(False for _ in before), *(at in _free_places(cut) for cut in cuts for at in range(len(cut)))],
+            self.kind,
+            self.is_word,
         )
 
     def _cut(self, plain: str, whole: Sequence[slice]) -> Iterator[str]:
@@ -212,6 +218,11 @@ def _loaded_cutter() -> jieba.Tokenizer:
     return cutter
 
 
+@lru_cache(maxsize=16384)
+def _kind(word: str) -> str:
+    return kind_of(word, _loaded_kinds())
+
+
 @cache
 def _loaded_kinds() -> Mapping[str, str]:
     with jieba.dt.get_dict_file() as dictionary:
@@ -226,8 +237,9 @@ def _by_rules(plain: str, cuts: Sequence[str], before: str) -> list[Word]:
     for index, cut in enumerate(cuts):
         readings = _in_context(cut, position, in_context)
         if cut in STRUCTURAL:
-            neighbours = cuts[index - 1] if index else before, cuts[index + 1] if index + 1 < len(cuts) else ""
-            readings = (Reading(cut, particle_reading(cut, *neighbours, readings[0].pinyin)),)
+            left = cuts[index - 1] if index else before
+            right = cuts[index + 1] if index + 1 < len(cuts) else ""
+            readings = (Reading(cut, particle_reading(cut, left, right, readings[0].pinyin)),)
         words.append(readings)
         position += len(cut)
     return words

@@ -286,7 +286,7 @@ def readings_in_context(run: str) -> Iterator[tuple[int, str]]:
 
 
 def particle_reading(word: str, before: str, after: str, pinyin: str) -> str:
-    """Return the reading of 得 or 地 between two words, of which there may be none; `pinyin` is the rules'."""
+    """Return the reading of 得 or 地 between two words, or none; `pinyin` is what other rules found."""
     if not before:
         return pinyin
     if word == "地":  # a word of two or more characters before it is its adverb: 慢慢地, 高兴地

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -29,15 +29,17 @@ class Seen:
 
     Attributes:
         words: Its words; the first may be what stands before the run.
-        kinds: What kind of word each is, see parts_of_speech.
         readings: The reading of every character by dictionaries and rules.
         free: Whether no phrase of the dictionary holds the character.
+        kind: Tells what kind of word a word is, see parts_of_speech.
+        is_word: Tells whether the dictionary has a word.
     """
 
     words: Sequence[str]
-    kinds: Sequence[str]
     readings: Sequence[str]
     free: Sequence[bool]
+    kind: Callable[[str], str]
+    is_word: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class ReadingModel:
     """The models of all characters that have one. Thread-safe."""
 
     def __init__(self, characters: Mapping[str, CharacterModel]) -> None:
-        self._characters = characters
+        self.characters = characters
 
     @classmethod
     def unpacked(cls, packed: bytes) -> ReadingModel:
@@ -86,15 +88,18 @@ class ReadingModel:
         )
 
     def readings(self, seen: Seen) -> Iterator[tuple[int, str]]:
-        """Yield the places of characters that have a model, and their readings."""
+        """Yield the places of characters that have a model, and their readings.
+
+        A reading by the rules that the model has never heard of stays: it is of a word, 困难 nan5.
+        """
         text = "".join(seen.words)
-        if self._characters.keys().isdisjoint(text):
+        if self.characters.keys().isdisjoint(text):
             return
         place = 0
         for number, word in enumerate(seen.words):
             for within, char in enumerate(word):
-                model = self._characters.get(char)
-                if model is not None:
+                model = self.characters.get(char)
+                if model is not None and seen.readings[place] in model.readings:
                     yield place, model.choose(features(seen, text, place, number, within))
                 place += 1
 
@@ -109,20 +114,18 @@ def features(seen: Seen, text: str, place: int, number: int, within: int) -> Ite
         number: Of its word.
         within: Its place in the word.
     """
-    words, kinds, word, reading = seen.words, seen.kinds, seen.words[number], seen.readings[place]
+    reading = seen.readings[place]
+    yield f"b{reading}"
+    yield f"f{int(seen.free[place])}{reading}"
+    yield from _characters(seen, text, place)
+    yield from _words(seen, number, within)
+
+
+def _characters(seen: Seen, text: str, place: int) -> Iterator[str]:
     padded = f"{_START * 3}{text}{_END * 3}"
     left = padded[place : place + 3]
     right = padded[place + 4 : place + 7]
-    shape = f"{len(word)}{within}"
-    before = words[number - 1] if number else _START
-    after = words[number + 1] if number + 1 < len(words) else _END
-    before_kind = kinds[number - 1] if number else _START
-    after_kind = kinds[number + 1] if number + 1 < len(words) else _END
-    yield f"b{reading}"
-    yield f"f{int(seen.free[place])}{reading}"
-    yield f"w{within}{word}"
-    yield f"s{shape}"
-    yield f"k{within}{kinds[number]}"
+    char = text[place]
     yield f"l{left[2]}"
     yield f"m{left[1]}"
     yield f"L{left[1:]}"
@@ -132,17 +135,36 @@ def features(seen: Seen, text: str, place: int, number: int, within: int) -> Ite
     yield f"R{right[:2]}"
     yield f"Q{right}"
     yield f"a{left[2]}{right[0]}"
+    yield f"c{_kind(seen, left[2])}"
+    yield f"d{_kind(seen, right[0])}"
+    yield f"i{int(seen.is_word(left[2] + char))}"
+    yield f"j{int(seen.is_word(char + right[0]))}"
+    for near in text[max(place - _REACH, 0) : place]:
+        yield f"<{near}"
+    for near in text[place + 1 : place + 1 + _REACH]:
+        yield f">{near}"
+
+
+def _words(seen: Seen, number: int, within: int) -> Iterator[str]:
+    words = (_START, _START, *seen.words[max(number - 2, 0) : number + 3], _END, _END)
+    at = min(number, 2) + 2
+    before, word, after = words[at - 1 : at + 2]
+    shape = f"{len(word)}{within}"
+    before_kind, after_kind = _kind(seen, before), _kind(seen, after)
+    yield f"w{within}{word}"
+    yield f"s{shape}"
+    yield f"k{within}{seen.kind(word)}"
     yield f"x{before}"
     yield f"y{after}"
     yield f"X{before_kind}{shape}"
     yield f"Y{after_kind}{shape}"
     yield f"Z{before_kind}{after_kind}"
-    yield f"U{kinds[number - 2] if number > 1 else _START}{before_kind}"
-    yield f"V{after_kind}{kinds[number + 2] if number + 2 < len(words) else _END}"
-    for char in text[max(place - _REACH, 0) : place]:
-        yield f"<{char}"
-    for char in text[place + 1 : place + 1 + _REACH]:
-        yield f">{char}"
+    yield f"U{_kind(seen, words[at - 2])}{before_kind}"
+    yield f"V{after_kind}{_kind(seen, words[at + 2])}"
+
+
+def _kind(seen: Seen, word: str) -> str:
+    return word if word in (_START, _END) else seen.kind(word)
 
 
 @cache

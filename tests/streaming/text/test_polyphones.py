@@ -15,12 +15,13 @@ from streaming.text.polyphones import particle_reading, readings_in_context
 from streaming.text.symbols import SymbolTables
 
 DATA = Path(__file__).parents[2] / "data" / "text"
-# Set -> cases it has at least, cases that may be wrong. `fresh_second` was measured and then left alone.
+# Set -> cases it has at least, cases that may be wrong. Nothing was mended for `fresh_second` and `_third`.
 SETS = {
     "polyphones.tsv": (500, 0),
     "polyphones_held_out.tsv": (150, 0),
     "polyphones_fresh.tsv": (455, 0),
-    "polyphones_fresh_second.tsv": (185, 16),
+    "polyphones_fresh_second.tsv": (185, 9),
+    "polyphones_fresh_third.tsv": (465, 7),
 }
 
 
@@ -142,7 +143,7 @@ def test_the_sets_share_no_sentence_and_cover_a_hundred_characters() -> None:
         ("还他们一起去", 0, "hai2"),
         ("这行业太卷了", 4, "juan3"),
         ("替我看孩子", 2, "kan1"),
-        ("帮我看一下门", 2, "kan4"),
+        ("帮我看一下门锁", 2, "kan4"),
         ("水没过膝盖", 1, "mo4"),
         ("脸涨红了", 1, "zhang4"),
         ("腿折了", 1, "she2"),
