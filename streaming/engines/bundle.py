@@ -130,8 +130,11 @@ def snr_db(reference: Mapping[str, Array], found: Mapping[str, Array]) -> float:
     return min(_snr_db(value, found.get(name)) for name, value in reference.items())
 
 
-def _snr_db(reference: Array, found: Array | None) -> float:
-    if found is None or found.shape != reference.shape or not np.isfinite(found).all():
+def _snr_db(reference: Array, output: Array | None) -> float:
+    if output is None or output.shape != reference.shape:
+        return -np.inf
+    found = np.asarray(output)  # a state may be resident
+    if not np.isfinite(found).all():
         return -np.inf
     noise = float(np.square(found.astype(np.float64) - reference).sum())
     signal = float(np.square(reference.astype(np.float64)).sum())

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from cuda.bindings import runtime
+from numpy.typing import NDArray
 
-from streaming.engines.cuda_device import Buffer
+from streaming.engines.cuda_device import Buffer, Memory
 from streaming.errors import EngineError
 
 
@@ -54,13 +55,31 @@ class BindingsDevice:
 
     def allocate(self, n_bytes: int) -> Buffer:
         """See CudaDevice."""
-        owner = _Memory(n_bytes)
+        owner = _BothSides(n_bytes)
         return Buffer(owner.device, owner.bytes, owner)
 
-    def upload(self, buffer: Buffer, n_bytes: int, stream: int) -> None:
+    def reserve(self, n_bytes: int) -> Memory:
+        """See CudaDevice."""
+        owner = _DeviceSide(n_bytes)
+        return Memory(owner.device, owner)
+
+    def upload(self, buffer: Buffer, n_bytes: int, stream: int, start: int = 0) -> None:
         """See CudaDevice."""
         to_device = runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
-        call(runtime.cudaMemcpyAsync, buffer.address, buffer.host.ctypes.data, n_bytes, to_device, stream)
+        source, target = buffer.host.ctypes.data + start, buffer.address + start
+        call(runtime.cudaMemcpyAsync, target, source, n_bytes, to_device, stream)
+
+    def copy(self, source: int, target: int, n_bytes: int, stream: int) -> None:
+        """See CudaDevice."""
+        inside = runtime.cudaMemcpyKind.cudaMemcpyDeviceToDevice
+        call(runtime.cudaMemcpyAsync, target, source, n_bytes, inside, stream)
+
+    def fetch(self, address: int, n_bytes: int) -> NDArray[np.uint8]:
+        """See CudaDevice."""
+        found = np.empty(n_bytes, np.uint8)
+        to_host = runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
+        call(runtime.cudaMemcpy, found.ctypes.data, address, n_bytes, to_host)
+        return found
 
     def download(self, buffer: Buffer, n_bytes: int, stream: int) -> None:
         """See CudaDevice."""
@@ -76,18 +95,29 @@ class BindingsDevice:
         return capture(stream, queue)
 
 
-class _Memory:
-    """Device memory and page-locked host memory of one size."""
+class _DeviceSide:
+    """Device memory."""
 
     def __init__(self, n_bytes: int) -> None:
-        self.device, self._host = 0, 0
+        self.device = 0
         self.device = int(call(runtime.cudaMalloc, n_bytes))
-        self._host = int(call(runtime.cudaMallocHost, n_bytes))
-        self.bytes = np.ctypeslib.as_array((ctypes.c_uint8 * n_bytes).from_address(self._host))
 
     def __del__(self) -> None:
         if self.device:
             runtime.cudaFree(self.device)
+
+
+class _BothSides(_DeviceSide):
+    """Device memory and page-locked host memory of one size."""
+
+    def __init__(self, n_bytes: int) -> None:
+        self._host = 0
+        super().__init__(n_bytes)
+        self._host = int(call(runtime.cudaMallocHost, n_bytes))
+        self.bytes = np.ctypeslib.as_array((ctypes.c_uint8 * n_bytes).from_address(self._host))
+
+    def __del__(self) -> None:
+        super().__del__()
         if self._host:
             runtime.cudaFreeHost(self._host)
 

@@ -39,6 +39,14 @@ class Buffer:
     owner: object
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """Memory of the device alone; freed with the last reference to `owner`."""
+
+    address: int
+    owner: object
+
+
 class CudaDevice(Protocol):
     """One GPU. Work is queued on streams, whose handles are those of the driver."""
 
@@ -63,8 +71,24 @@ class CudaDevice(Protocol):
         """
         ...
 
-    def upload(self, buffer: Buffer, n_bytes: int, stream: int) -> None:
-        """Queue the copy of the first bytes to the device."""
+    def reserve(self, n_bytes: int) -> Memory:
+        """Return memory that the host does not see.
+
+        Raises:
+            EngineError: There is no room for it.
+        """
+        ...
+
+    def upload(self, buffer: Buffer, n_bytes: int, stream: int, start: int = 0) -> None:
+        """Queue the copy of so many bytes, from `start` on, to the device."""
+        ...
+
+    def copy(self, source: int, target: int, n_bytes: int, stream: int) -> None:
+        """Queue a copy from one address of the device to another."""
+        ...
+
+    def fetch(self, address: int, n_bytes: int) -> NDArray[np.uint8]:
+        """Return what lies at an address, once all is done that was queued. Blocking."""
         ...
 
     def download(self, buffer: Buffer, n_bytes: int, stream: int) -> None:

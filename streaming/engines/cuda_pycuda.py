@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pycuda.driver as cuda
+from numpy.typing import NDArray
 
-from streaming.engines.cuda_device import Buffer
+from streaming.engines.cuda_device import Buffer, Memory
 from streaming.errors import EngineError
 
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: does not wait for the default stream
@@ -69,9 +70,29 @@ class PycudaDevice:
             raise EngineError(f"no room for {n_bytes} bytes: {error}") from None
         return Buffer(int(device), host, device)
 
-    def upload(self, buffer: Buffer, n_bytes: int, stream: int) -> None:
+    def reserve(self, n_bytes: int) -> Memory:
         """See CudaDevice."""
-        cuda.memcpy_htod_async(buffer.address, buffer.host[:n_bytes], self._streams[stream])
+        try:
+            device = cuda.mem_alloc(n_bytes)
+        except cuda.MemoryError as error:
+            raise EngineError(f"no room for {n_bytes} bytes: {error}") from None
+        return Memory(int(device), device)
+
+    def upload(self, buffer: Buffer, n_bytes: int, stream: int, start: int = 0) -> None:
+        """See CudaDevice."""
+        cuda.memcpy_htod_async(
+            buffer.address + start, buffer.host[start : start + n_bytes], self._streams[stream]
+        )
+
+    def copy(self, source: int, target: int, n_bytes: int, stream: int) -> None:
+        """See CudaDevice."""
+        cuda.memcpy_dtod_async(target, source, n_bytes, self._streams[stream])
+
+    def fetch(self, address: int, n_bytes: int) -> NDArray[np.uint8]:
+        """See CudaDevice."""
+        found = np.empty(n_bytes, np.uint8)
+        cuda.memcpy_dtoh(found, address)
+        return found
 
     def download(self, buffer: Buffer, n_bytes: int, stream: int) -> None:
         """See CudaDevice."""

@@ -2,7 +2,7 @@
 
 Input   a network's file, a Choice, the folder of engines
 Output  TensorRtNetwork
-State   the engine; a lane per thread; none per speech stream
+State   the engine; a lane per thread; none per speech stream, whose state stays on the device with the stream
 A batch is filled up to the size of its optimisation profile, so that there are few shapes.
 """
 
@@ -21,10 +21,11 @@ from streaming.engines.choice import Choice
 from streaming.engines.cuda_device import open_device
 from streaming.engines.engine_cache import EngineCache
 from streaming.engines.network import OUTPUT_SUFFIX
+from streaming.engines.resident import StateMemory
 from streaming.engines.tensorrt_build import Library, import_library, library_version
 from streaming.engines.tensorrt_lane import Lane, Tensor
 from streaming.errors import EngineError
-from streaming.synthesis.engine import Array
+from streaming.synthesis.engine import STATE_NAMES, Array
 
 LIBRARY: Library = "tensorrt"
 
@@ -61,22 +62,25 @@ class TensorRtNetwork:
         self._most_rows = [
             self._rows_of(profile) for profile in range(self._engine.num_optimization_profiles)
         ]
+        self._memory = StateMemory(self._device)
         self._threads = threading.local()
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run the network; inputs that the engine does not have are left out.
+        """Run the network; inputs that the engine does not have are left out. States come out resident.
 
         Raises:
             EngineError: The engine does not take the shapes, or the GPU failed.
         """
-        rows = max((len(inputs[tensor.name]) for tensor in self._inputs if tensor.batched), default=1)
+        rows = max((inputs[tensor.name].shape[0] for tensor in self._inputs if tensor.batched), default=1)
         profile = self._profile(rows)
         shapes = tuple(self._padded(inputs[tensor.name].shape, tensor, profile) for tensor in self._inputs)
         with self._device.active():
-            outputs = self._lane().run(profile, shapes, inputs)
+            outputs = self._lane().run(profile, shapes, inputs, rows)
         return {
-            tensor.name.removesuffix(OUTPUT_SUFFIX): array[:rows] if tensor.batched else array
-            for tensor, array in zip(self._outputs, outputs, strict=True)
+            tensor.name.removesuffix(OUTPUT_SUFFIX): value[:rows]
+            if tensor.batched and not tensor.is_state
+            else value
+            for tensor, value in zip(self._outputs, outputs, strict=True)
         }
 
     def _tensor(self, trt: Any, name: str, *, is_input: bool) -> Tensor:
@@ -87,6 +91,7 @@ class TensorRtNetwork:
             name=name,
             dtype=dtype,
             batched=engine.get_tensor_shape(name)[0] == -1,
+            is_state=name.removesuffix(OUTPUT_SUFFIX) in STATE_NAMES,
             on_host=engine.get_tensor_location(name) == trt.TensorLocation.HOST,
             most_bytes=prod(self._largest(name, last)) * dtype.itemsize if is_input else 0,
         )
@@ -110,7 +115,7 @@ class TensorRtNetwork:
     def _lane(self) -> Lane:
         lane: Lane | None = getattr(self._threads, "lane", None)
         if lane is None:
-            lane = self._threads.lane = Lane(self._device, self._engine, self._inputs, self._outputs)
+            lane = self._threads.lane = Lane(self._memory, self._engine, self._inputs, self._outputs)
         return lane
 
 

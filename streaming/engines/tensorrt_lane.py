@@ -2,11 +2,13 @@
 
 Input   arrays of the shapes that the engine takes
 Output  arrays
-State   all of that; nothing of any speech stream
+State   all of that; nothing of any speech stream, whose rows are the stream's
 
 Buffers are as large as the engine's largest input, so that their addresses stay. A call whose shapes come
 again gets a context of its own, runs in it once, which makes its kernels ready, and is recorded the next
 time: one CUDA graph of its uploads, kernels and downloads. Shapes that came once share a context.
+State does not leave the device: before the graph its rows are copied from where each stream has them, after
+it to where the next call finds them.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from streaming.engines.cuda_device import Buffer, CudaDevice
+from streaming.engines.cuda_device import Buffer
+from streaming.engines.resident import ResidentRows, Row, StateMemory, rows_of
 from streaming.errors import EngineError
 from streaming.synthesis.engine import Array
 
@@ -36,6 +40,7 @@ class Tensor:
         name: In the engine.
         dtype: On both sides.
         batched: Whether its first axis is the batch.
+        is_state: Whether it is an input that comes out again, or that output: it stays on the device.
         on_host: Whether the host reads it when a call is queued: a size that kernels are planned with.
         most_bytes: Largest size of an input; 0 for an output, whose size only a context knows.
     """
@@ -43,6 +48,7 @@ class Tensor:
     name: str
     dtype: np.dtype[Any]
     batched: bool
+    is_state: bool
     on_host: bool
     most_bytes: int
 
@@ -60,39 +66,77 @@ class Lane:
     """Serves one thread; the device must be active in every call."""
 
     def __init__(
-        self, device: CudaDevice, engine: Any, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+        self, memory: StateMemory, engine: Any, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
     ) -> None:
         """Make the stream."""
-        self._device, self._engine, self._inputs, self._outputs = device, engine, inputs, outputs
-        self._stream = device.new_stream()
+        self._device, self._memory = memory.device, memory
+        self._engine, self._inputs, self._outputs = engine, inputs, outputs
+        self._stream = memory.device.new_stream()
         self._buffers: dict[str, Buffer] = {}
         self._shared: dict[int, Any] = {}
         self._calls: OrderedDict[tuple[int, tuple[Shape, ...]], _Call | None] = OrderedDict()
 
-    def run(self, profile: int, shapes: tuple[Shape, ...], inputs: Mapping[str, Array]) -> list[Array]:
+    def run(
+        self, profile: int, shapes: tuple[Shape, ...], inputs: Mapping[str, Array], n_rows: int
+    ) -> list[Any]:
         """Run the engine; blocking.
 
         Args:
             profile: Which optimisation profile.
             shapes: Of the inputs, in the engine's order; at least as long in the first axis as the arrays.
-            inputs: The arrays by name; what they lack in the first axis becomes zeros.
+            inputs: The arrays by name, or what is resident; what they lack in the first axis becomes zeros,
+                or in a state whatever was there before, since no row sees another.
+            n_rows: How many rows are somebody's.
 
         Returns:
-            The outputs in the engine's order.
+            The outputs in the engine's order: arrays, and ResidentRows of `n_rows`.
 
         Raises:
             EngineError: The engine does not take the shapes, there is no memory, or the GPU failed.
         """
         for tensor, shape in zip(self._inputs, shapes, strict=True):
-            view, array = self._view(tensor, shape), inputs[tensor.name]
-            view[: len(array)] = array
-            view[len(array) :] = 0
+            view, value = self._view(tensor, shape), inputs[tensor.name]
+            if not tensor.is_state:
+                view[: len(value)] = value
+                view[len(value) :] = 0
         call = self._call(profile, shapes)
         output_shapes = [self._output_shape(call.context, tensor) for tensor in self._outputs]
         views = [self._view(*pair) for pair in zip(self._outputs, output_shapes, strict=True)]
-        self._start(call, shapes, [view.nbytes for view in views])
-        self._device.synchronize(self._stream)
-        return [view.copy() for view in views]
+        try:
+            for tensor, shape in zip(self._inputs, shapes, strict=True):
+                if tensor.is_state:
+                    self._place(tensor, shape, rows_of(inputs[tensor.name]))
+            self._start(call, shapes, [view.nbytes for view in views])
+            states = {
+                tensor.name: self._keep(tensor, shape, n_rows)
+                for tensor, shape in zip(self._outputs, output_shapes, strict=True)
+                if tensor.is_state
+            }
+        finally:  # what is queued reads memory that the next call writes, or that others may be given
+            self._device.synchronize(self._stream)
+        return [
+            states[tensor.name] if tensor.is_state else view.copy()
+            for tensor, view in zip(self._outputs, views, strict=True)
+        ]
+
+    def _place(self, tensor: Tensor, shape: Shape, rows: Sequence[Row | NDArray[Any]]) -> None:
+        """Queue the copies of a state's rows to where the engine reads them."""
+        buffer, view = self._buffers[tensor.name], self._view(tensor, shape)
+        for number, row in enumerate(rows):
+            start, n_bytes = number * view[number].nbytes, view[number].nbytes
+            if isinstance(row, Row):
+                self._device.copy(row.address, buffer.address + start, n_bytes, self._stream)
+            else:
+                view[number] = row
+                self._device.upload(buffer, n_bytes, self._stream, start)
+
+    def _keep(self, tensor: Tensor, shape: Shape, n_rows: int) -> ResidentRows:
+        """Queue the copies of a state's rows to memory of their own."""
+        address, n_bytes = self._buffers[tensor.name].address, prod(shape[1:]) * tensor.dtype.itemsize
+        rows = [self._memory.row(n_bytes) for _ in range(n_rows)]
+        for number, row in enumerate(rows):
+            self._device.copy(address + number * n_bytes, row.address, n_bytes, self._stream)
+        return ResidentRows(rows, shape[1:], tensor.dtype, self._device)
 
     def _call(self, profile: int, shapes: tuple[Shape, ...]) -> _Call:
         key = profile, shapes
@@ -158,10 +202,12 @@ class Lane:
                 context.set_tensor_address(tensor.name, buffer.host.ctypes.data)
                 continue
             context.set_tensor_address(tensor.name, buffer.address)
-            self._device.upload(buffer, prod(shape) * tensor.dtype.itemsize, self._stream)
+            if not tensor.is_state:
+                self._device.upload(buffer, prod(shape) * tensor.dtype.itemsize, self._stream)
         for tensor in self._outputs:
             context.set_tensor_address(tensor.name, self._buffers[tensor.name].address)
         if not context.execute_async_v3(self._stream):
             raise EngineError("TensorRT refused the call")
         for tensor, n_bytes in zip(self._outputs, output_bytes, strict=True):
-            self._device.download(self._buffers[tensor.name], n_bytes, self._stream)
+            if not tensor.is_state:
+                self._device.download(self._buffers[tensor.name], n_bytes, self._stream)

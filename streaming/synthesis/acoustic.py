@@ -19,7 +19,7 @@ from streaming.synthesis.durations import DurationPlan, plan_durations
 from streaming.synthesis.engine import Array
 from streaming.synthesis.grid import BlockPlan
 from streaming.synthesis.regulator import memory_rows
-from streaming.synthesis.steps import NetworkCall, Steps, owned
+from streaming.synthesis.steps import NetworkCall, Steps, as_state, owned
 from streaming.types import FloatArray, IntArray, MelChunk, Phonemes, Style
 
 MASKED = np.float32(-np.inf)  # additive attention mask of an unused slot
@@ -112,7 +112,7 @@ class AcousticStream:
             "state": self._postnet_state,
         }
         out = yield NetworkCall("postnet", inputs, "decoder_ms", stackable=True)
-        self._postnet_state = owned(np.asarray(out["state"], np.float32))
+        self._postnet_state = owned(as_state(out["state"]))
         frames = np.asarray(out["frames"][0], np.float32)[max(-start, 0) : min(end, n_frames) - start]
         if not np.isfinite(frames).all():
             msg = f"the acoustic networks returned values that are not finite at frame {max(start, 0)}"
@@ -134,8 +134,7 @@ class AcousticStream:
             "self_mask": self_mask,
         }
         out = yield NetworkCall("decoder", inputs, "decoder_ms", stackable=True)
-        self._self_k = np.asarray(out["self_k"], np.float32)
-        self._self_v = np.asarray(out["self_v"], np.float32)
+        self._self_k, self._self_v = as_state(out["self_k"]), as_state(out["self_v"])
         frames = np.asarray(out["frames"][0], np.float32)
         self._prev = frames[None, -1].copy()
         return frames

@@ -33,21 +33,55 @@ same for all rows): the first then returns A frames less, the last A frames more
 
 W is the window bucket of the voice (number of slots, at least the segment's band width + 1);
 masks are additive: 0 where a slot is used, -inf where it is not.
+
+`state`, `self_k` and `self_v` are state: what comes out goes into the next call as it came. It may be
+`Resident` instead of an array.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streaming.manifest import NetworkName
 
-__all__ = ["Array", "Engine", "NetworkName"]
+__all__ = ["STATE_NAMES", "Array", "Engine", "NetworkName", "Resident", "is_resident"]
 
 Array = NDArray[np.float32] | NDArray[np.int64]
+STATE_NAMES = frozenset({"state", "self_k", "self_v"})
+
+
+class Resident(ABC):
+    """State that stays in the memory of the device that runs its network. Immutable.
+
+    It stands where the contract has an array, batch first. Only its own network takes it without fetching it.
+    """
+
+    shape: tuple[int, ...]
+
+    @abstractmethod
+    def row(self, index: int) -> Resident:
+        """Return one row, batch 1."""
+        ...
+
+    @abstractmethod
+    def joined(self, parts: Sequence[Any]) -> Resident:
+        """Return the rows of some states and arrays of the same network; this is one of them."""
+        ...
+
+    @abstractmethod
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.float32]:
+        """Fetch it. Blocking."""
+        ...
+
+
+def is_resident(value: Any) -> bool:
+    """Tell whether a state is resident. To type checkers it is an array."""
+    return isinstance(value, Resident)
 
 
 class Engine(Protocol):

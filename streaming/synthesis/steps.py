@@ -14,11 +14,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import numpy as np
 
-from streaming.synthesis.engine import Array, Engine, NetworkName
+from streaming.synthesis.engine import Array, Engine, NetworkName, is_resident
 from streaming.types import FloatArray, StageTimes
 
 Result = TypeVar("Result")
@@ -168,7 +168,10 @@ def perform(engine: Engine, call: Call) -> object:
     """
     if isinstance(call, HostCall):
         return call.function()
-    inputs: dict[str, Any] = {name: np.ascontiguousarray(array) for name, array in call.inputs.items()}
+    inputs: dict[str, Any] = {
+        name: array if is_resident(array) else np.ascontiguousarray(array)
+        for name, array in call.inputs.items()
+    }
     return engine.run(call.network, inputs)
 
 
@@ -185,17 +188,28 @@ def perform_stacked(engine: Engine, calls: Sequence[NetworkCall]) -> list[dict[s
 
 def stack_inputs(calls: Sequence[NetworkCall]) -> dict[str, Array]:
     """Return the inputs of all calls, row by row."""
-    stacked: dict[str, Any] = {
-        name: np.concatenate([call.inputs[name] for call in calls]) for name in calls[0].inputs
-    }
-    return stacked
+    return {name: _stacked([call.inputs[name] for call in calls]) for name in calls[0].inputs}
+
+
+def _stacked(parts: Sequence[Any]) -> Any:
+    resident = next((part for part in parts if is_resident(part)), None)
+    return np.concatenate(parts) if resident is None else resident.joined(parts)
 
 
 def split_outputs(outputs: Mapping[str, Array], n_rows: int) -> list[dict[str, Array]]:
     """Return the outputs of each row, batch 1; they are views, so what is to be kept must be `owned`."""
-    return [{name: array[row : row + 1] for name, array in outputs.items()} for row in range(n_rows)]
+    return [{name: _row(array, row) for name, array in outputs.items()} for row in range(n_rows)]
+
+
+def _row(array: Any, row: int) -> Any:
+    return array.row(row) if is_resident(array) else array[row : row + 1]
 
 
 def owned(array: FloatArray) -> FloatArray:
     """Return the array, copied if it is a view: a stream that rests must not hold the rows of its company."""
-    return array if array.base is None else array.copy()
+    return array if is_resident(array) or array.base is None else array.copy()
+
+
+def as_state(output: Array) -> FloatArray:
+    """Return what a network gave as its state, as float32; what is resident stays as it is."""
+    return cast("FloatArray", output) if is_resident(output) else np.asarray(output, np.float32)

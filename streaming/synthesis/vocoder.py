@@ -15,7 +15,7 @@ from streaming.sambert_manifest import SambertManifest
 from streaming.synthesis.engine import Array
 from streaming.synthesis.excitation import Pitch, make_excitation, pitch_of_frames
 from streaming.synthesis.grid import BlockPlan
-from streaming.synthesis.steps import NetworkCall, Steps, owned
+from streaming.synthesis.steps import NetworkCall, Steps, as_state, owned
 from streaming.types import AudioChunk, FloatArray, MelChunk, Style
 
 
@@ -92,7 +92,7 @@ class VocoderStream:
             inputs["edges"] = np.array([plan.start_frame == 0, self._is_last(plan)], np.int64)
         # Edges are the same for all rows of a call: they have no batch axis.
         out = yield NetworkCall("vocoder", inputs, "vocoder_ms", stackable=not voice.vocoder.takes_edges)
-        self._state = owned(np.asarray(out["state"], np.float32))
+        self._state = owned(as_state(out["state"]))
         return np.asarray(out["audio"][0], np.float32)
 
     def _pitch(self, frames: FloatArray) -> Pitch:

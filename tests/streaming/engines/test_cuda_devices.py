@@ -30,7 +30,9 @@ class Runtime(ModuleType):
     cudaDeviceAttr = SimpleNamespace(
         cudaDevAttrComputeCapabilityMajor="major", cudaDevAttrComputeCapabilityMinor="minor"
     )
-    cudaMemcpyKind = SimpleNamespace(cudaMemcpyHostToDevice="up", cudaMemcpyDeviceToHost="down")
+    cudaMemcpyKind = SimpleNamespace(
+        cudaMemcpyHostToDevice="up", cudaMemcpyDeviceToHost="down", cudaMemcpyDeviceToDevice="inside"
+    )
     cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal="mine")
     cudaStreamNonBlocking = 1
 
@@ -62,6 +64,7 @@ class Runtime(ModuleType):
             "cudaMalloc": self.allocate,
             "cudaMallocHost": self.allocate,
             "cudaMemcpyAsync": self.copy,
+            "cudaMemcpy": self.copy,
             "cudaStreamEndCapture": lambda stream: ("graph",),
             "cudaGraphInstantiate": lambda graph, flags: ("recorded",),
             "cudaFree": lambda address: (self.memory.pop(address, None),),
@@ -75,7 +78,7 @@ class Runtime(ModuleType):
         self.memory[ctypes.addressof(block)] = block
         return (ctypes.addressof(block),)
 
-    def copy(self, target: int, source: int, n_bytes: int, kind: str, stream: int) -> tuple[Any, ...]:
+    def copy(self, target: int, source: int, n_bytes: int, kind: str, stream: int = 0) -> tuple[Any, ...]:
         ctypes.memmove(target, source, n_bytes)
         return ()
 
@@ -112,6 +115,12 @@ def speak_through(device: CudaDevice) -> None:
         device.download(buffer, 4, stream)
         device.synchronize(stream)
         assert buffer.host.tolist() == [0, 1, 2, 3, 0, 0, 0, 0]
+        buffer.host[:] = 9
+        device.upload(buffer, 2, stream, 4)
+        memory = device.reserve(4)
+        device.copy(buffer.address + 3, memory.address, 4, stream)
+        device.synchronize(stream)
+        assert device.fetch(memory.address, 4).tolist() == [3, 9, 9, 6]
 
 
 def test_bytes_go_to_the_device_and_back(runtime: Runtime) -> None:
@@ -133,8 +142,10 @@ def test_memory_is_freed_with_its_buffer(runtime: Runtime) -> None:
 
 def test_no_memory_is_told_and_leaks_nothing(runtime: Runtime) -> None:
     runtime.room = 4
-    with pytest.raises(EngineError, match="cudaMalloc: out of memory"):
-        open_device("cuda").allocate(8)
+    device = open_device("cuda")
+    for function in (device.allocate, device.reserve):
+        with pytest.raises(EngineError, match="cudaMalloc: out of memory"):
+            function(8)
     gc.collect()
     assert "cudaMallocHost" not in runtime.log
 
@@ -224,11 +235,20 @@ class Driver(ModuleType):
     def pagelocked_empty(self, n_bytes: int, dtype: Any) -> Any:
         return np.zeros(n_bytes, dtype)
 
+    def at(self, address: int, n_bytes: int) -> Any:
+        return np.ctypeslib.as_array((ctypes.c_uint8 * n_bytes).from_address(address))
+
     def memcpy_htod_async(self, target: int, source: Any, stream: Any) -> None:
-        self.memory[target][: source.size] = source
+        self.at(target, source.size)[:] = source
 
     def memcpy_dtoh_async(self, target: Any, source: int, stream: Any) -> None:
-        target[:] = self.memory[source][: target.size]
+        target[:] = self.at(source, target.size)
+
+    def memcpy_dtod_async(self, target: int, source: int, n_bytes: int, stream: Any) -> None:
+        self.at(target, n_bytes)[:] = self.at(source, n_bytes)
+
+    def memcpy_dtoh(self, target: Any, source: int) -> None:
+        target[:] = self.at(source, target.size)
 
 
 @pytest.fixture
@@ -266,6 +286,8 @@ def test_pycuda_tells_what_is_wrong(pycuda: Driver) -> None:
         open_device("cuda:1")
     with pytest.raises(EngineError, match="no room for 101 bytes: out of memory"):
         open_device("cuda").allocate(101)
+    with pytest.raises(EngineError, match="no room for 102 bytes: out of memory"):
+        open_device("cuda").reserve(102)
 
 
 def test_the_real_bindings_have_what_is_called() -> None:

@@ -21,10 +21,16 @@ import pytest
 from streaming.engines import cuda_device, tensorrt, tensorrt_lane
 from streaming.engines.bundle import BundleEngine
 from streaming.engines.choice import Choice, EnginePlan
-from streaming.engines.cuda_device import Buffer
+from streaming.engines.cuda_device import Buffer, Memory
 from streaming.engines.engine_cache import EngineCache, EngineKey
 from streaming.errors import EngineError, SynthesisError
 from streaming.manifest import NetworkName
+from streaming.sambert_manifest import as_sambert
+from streaming.synthesis.segment import SegmentSynthesis
+from streaming.synthesis.steps import NetworkCall, as_state, owned, perform_stacked
+from streaming.text.frontend import Frontend
+from streaming.text.symbols import SymbolTables
+from streaming.types import Style
 from streaming.voice import load_manifest
 from tests.streaming.doubles import VOICES
 
@@ -43,6 +49,7 @@ class Device:
         self.recording: list[Callable[[], None]] | None = None
         self.users: set[int] = set()
         self.n_streams = self.n_captures = self.n_launches = 0
+        self.n_reserved = self.n_bytes_up = self.n_bytes_down = 0
         self.compute_capability = "SM90"
         self.room = 1 << 30
         self.graphs = True
@@ -67,14 +74,45 @@ class Device:
         self.memory[address] = on_device
         return Buffer(address, np.full(n_bytes, 0x7F, np.uint8), on_device)
 
+    def reserve(self, n_bytes: int) -> Memory:
+        assert threading.get_ident() in self.users
+        if n_bytes > self.room:
+            raise EngineError(f"no room for {n_bytes} bytes")
+        on_device = np.full(n_bytes, 0x7F, np.uint8)
+        self.memory[on_device.ctypes.data] = on_device
+        self.n_reserved += 1
+        return Memory(on_device.ctypes.data, on_device)
+
+    def at(self, address: int, n_bytes: int) -> np.ndarray[Any, Any]:
+        for start, block in self.memory.items():
+            if start <= address and address + n_bytes <= start + block.size:
+                return block[address - start :][:n_bytes]
+        raise AssertionError(f"{n_bytes} bytes at {address} are nobody's")
+
     def put(self, work: Callable[[], None]) -> None:
         (self.queued if self.recording is None else self.recording).append(work)
 
-    def upload(self, buffer: Buffer, n_bytes: int, stream: int) -> None:
-        self.put(lambda: np.copyto(self.memory[buffer.address][:n_bytes], buffer.host[:n_bytes]))
+    def upload(self, buffer: Buffer, n_bytes: int, stream: int, start: int = 0) -> None:
+        def work() -> None:
+            self.n_bytes_up += n_bytes
+            np.copyto(self.at(buffer.address + start, n_bytes), buffer.host[start:][:n_bytes])
+
+        self.put(work)
 
     def download(self, buffer: Buffer, n_bytes: int, stream: int) -> None:
-        self.put(lambda: np.copyto(buffer.host[:n_bytes], self.memory[buffer.address][:n_bytes]))
+        def work() -> None:
+            self.n_bytes_down += n_bytes
+            np.copyto(buffer.host[:n_bytes], self.at(buffer.address, n_bytes))
+
+        self.put(work)
+
+    def copy(self, source: int, target: int, n_bytes: int, stream: int) -> None:
+        assert self.recording is None, "its addresses are another stream's the next time"
+        self.put(lambda: np.copyto(self.at(target, n_bytes), self.at(source, n_bytes)))
+
+    def fetch(self, address: int, n_bytes: int) -> np.ndarray[Any, Any]:
+        assert threading.get_ident() in self.users
+        return self.at(address, n_bytes).copy()
 
     def synchronize(self, stream: int) -> None:
         for work in self.queued:
@@ -305,6 +343,83 @@ def test_results_stay_when_the_next_call_is_made(device: Device, engines: Path) 
     kept = first["audio"].copy()
     run(call(1, 8, 2))
     np.testing.assert_array_equal(first["audio"], kept)
+
+
+def run_on(run: Callable[..., Any], mel: Any, state: Any) -> dict[str, Any]:
+    return run({"mel": mel, "state": state})
+
+
+def test_state_stays_on_the_device_and_is_never_sent_or_fetched(device: Device, engines: Path) -> None:
+    run, inputs = network(engines), call(1, 8)
+    state = inputs["state"]
+    device.n_bytes_up = 0
+    state = run_on(run, inputs["mel"], state)["state"]
+    assert device.n_bytes_up == inputs["mel"].nbytes + inputs["state"].nbytes  # zeros, once
+    up, down = device.n_bytes_up, device.n_bytes_down
+    for _ in range(5):
+        output = run_on(run, inputs["mel"], state)
+        state = output["state"]
+    assert device.n_bytes_up - up == 5 * inputs["mel"].nbytes
+    assert device.n_bytes_down - down == 5 * output["audio"].nbytes
+
+
+def test_a_stream_of_blocks_is_the_same_with_its_state_on_the_device(device: Device, engines: Path) -> None:
+    run, reference = network(engines), BundleEngine(FOLDER, load_manifest(FOLDER))
+    state: Any = call(1, 8)["state"]
+    kept = state
+    for seed in range(6):
+        mel = call(1, 8, seed)["mel"]
+        found, expected = run_on(run, mel, state), reference.run("vocoder", {"mel": mel, "state": kept})
+        np.testing.assert_allclose(found["audio"], expected["audio"], atol=1e-5)
+        np.testing.assert_allclose(np.asarray(found["state"]), expected["state"], atol=1e-5)
+        state, kept = found["state"], expected["state"]
+
+
+def test_rows_of_streams_meet_in_a_batch_and_part_again(device: Device, engines: Path) -> None:
+    manifest = load_manifest(FOLDER)
+    plan = EnginePlan(networks={"vocoder": CHOICE}, engines=engines)
+    found, expected = BundleEngine(FOLDER, manifest, plan), BundleEngine(FOLDER, manifest)
+
+    def speak(engine: BundleEngine) -> list[Any]:
+        mels = [call(1, 8, seed)["mel"] for seed in range(3)]
+        states: list[Any] = [call(1, 8)["state"]] * 3
+        audio: list[Any] = []
+        for company in ([0], [0, 1], [2, 0, 1], [1], [2, 1]):  # some have been there, others have not
+            calls = [
+                NetworkCall("vocoder", {"mel": mels[index], "state": states[index]}, "vocoder_ms", True)
+                for index in company
+            ]
+            for index, outputs in zip(company, perform_stacked(engine, calls), strict=True):
+                states[index] = owned(as_state(outputs["state"]))
+                audio.append(np.asarray(outputs["audio"]))
+        return [*audio, *map(np.asarray, states)]
+
+    for one, other in zip(speak(found), speak(expected), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_memory_of_states_that_nobody_has_is_used_again(device: Device, engines: Path) -> None:
+    run, inputs = network(engines), call(1, 8)
+    state = inputs["state"]
+    for _ in range(10):
+        state = run_on(run, inputs["mel"], state)["state"]
+    assert device.n_reserved == 2  # one goes in while the other comes out
+
+
+def test_a_segment_of_the_voice_is_spoken_with_its_states_on_the_device(
+    device: Device, engines: Path
+) -> None:
+    manifest = load_manifest(FOLDER)
+    networks: dict[NetworkName, Choice] = dict.fromkeys(("decoder", "postnet", "vocoder"), CHOICE)
+    on_gpu = BundleEngine(FOLDER, manifest, EnginePlan(networks=networks, engines=engines))
+    phonemes = Frontend(SymbolTables()).phonemes("今天天气很好。")
+    assert phonemes is not None
+
+    def speak(engine: BundleEngine) -> Any:
+        synthesis = SegmentSynthesis(engine, as_sambert(manifest), phonemes, Style())
+        return np.concatenate([chunk.samples for chunk in iter(synthesis.advance, None)])
+
+    np.testing.assert_allclose(speak(on_gpu), speak(BundleEngine(FOLDER, manifest)), atol=1e-4)
 
 
 def test_more_rows_than_were_built_for_are_refused(device: Device, engines: Path) -> None:
