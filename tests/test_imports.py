@@ -98,6 +98,7 @@ HOMES: dict[str, set[str]] = {
     # Export checks each graph by itself; quantising is a part of the wheel that runs no network.
     "onnxruntime": {
         "streaming.engines.onnx",
+        "streaming.engines.onnx_binding",
         "benchmarks.sgemm",
         "training.export",
         "training.piper_check",

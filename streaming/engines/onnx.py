@@ -13,7 +13,8 @@ that a session really has is compared with the one that was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import onnxruntime
 
 from streaming.engines.choice import Choice
 from streaming.engines.network import OUTPUT_SUFFIX
+from streaming.engines.onnx_binding import BoundSession
 from streaming.errors import EngineError, VoiceBundleError
 from streaming.synthesis.engine import Array
 
@@ -43,12 +45,17 @@ class OnnxNetwork:
             EngineError: The device is not to be had.
             VoiceBundleError: The file cannot be loaded or is not of this project's contract.
         """
-        self._session = _load_session(path, choice, engines)
-        self._names = [output.name.removesuffix(OUTPUT_SUFFIX) for output in self._session.get_outputs()]
+        session = _load_session(path, choice, engines)
+        self._names = [output.name.removesuffix(OUTPUT_SUFFIX) for output in session.get_outputs()]
+        self._run: Callable[[Mapping[str, Array]], Sequence[Any]]
+        if choice.device == "cpu":
+            self._run = partial(session.run, None)
+        else:
+            self._run = BoundSession(session, choice.device).run
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the network; inputs that the graph does not have are an error."""
-        return dict(zip(self._names, self._session.run(None, dict(inputs)), strict=True))
+        return dict(zip(self._names, self._run(dict(inputs)), strict=True))
 
 
 def open_network(path: Path, choice: Choice, engines: Path) -> OnnxNetwork:

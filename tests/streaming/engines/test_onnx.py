@@ -2,12 +2,21 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from streaming.engines.bundle import BundleEngine
+from streaming.engines.onnx_binding import BoundSession
 from streaming.errors import SynthesisError, VoiceBundleError
+from streaming.sambert_manifest import as_sambert
+from streaming.synthesis.engine import is_resident
+from streaming.synthesis.segment import SegmentSynthesis
+from streaming.synthesis.steps import NetworkCall, as_state, owned, perform_stacked
+from streaming.text.frontend import Frontend
+from streaming.text.symbols import SymbolTables
+from streaming.types import Style
 from streaming.voice import load_manifest
 from tests.streaming.doubles import VOICES
 
@@ -49,3 +58,68 @@ def test_a_damaged_graph_names_its_file(tmp_path: Path):
     (folder / "decoder.fp32.onnx").write_bytes(b"not a graph")
     with pytest.raises(VoiceBundleError, match=r"decoder\.fp32\.onnx"):
         BundleEngine(folder, load_manifest(folder))
+
+
+@pytest.fixture(scope="module")
+def bound() -> BundleEngine:
+    """The voice as a GPU would run it, on the CPU as the device: the calls are the same."""
+    engine = BundleEngine(FOLDER, load_manifest(FOLDER))
+    for name in ("decoder", "postnet", "vocoder"):
+        network: Any = engine._networks[name]
+        network._run = BoundSession(network._run.func.__self__, "cpu").run
+    return engine
+
+
+def test_the_state_of_a_stream_by_itself_stays_on_the_device(
+    engine: BundleEngine, bound: BundleEngine
+) -> None:
+    random = np.random.default_rng(1)
+    state: Any = np.zeros((1, load_manifest(FOLDER).vocoder.state_size), np.float32)
+    kept: Any = state
+    for _ in range(4):
+        mel = random.normal(size=(1, 8, 80)).astype(np.float32)
+        found = bound.run("vocoder", {"mel": mel, "state": state})
+        expected = engine.run("vocoder", {"mel": mel, "state": kept})
+        state, kept = found["state"], expected["state"]
+        assert is_resident(state)
+        assert state.shape == kept.shape
+        np.testing.assert_array_equal(found["audio"], expected["audio"])
+        np.testing.assert_array_equal(np.asarray(state), kept)
+
+
+def test_streams_meet_in_a_batch_and_part_again(engine: BundleEngine, bound: BundleEngine) -> None:
+    random = np.random.default_rng(2)
+    mels = [random.normal(size=(1, 8, 80)).astype(np.float32) for _ in range(3)]
+
+    def speak(engine: BundleEngine) -> list[Any]:
+        states: list[Any] = [np.zeros((1, load_manifest(FOLDER).vocoder.state_size), np.float32)] * 3
+        audio = []
+        for company in ([0], [0, 1], [2, 0, 1], [1], [2, 1]):
+            calls = [
+                NetworkCall("vocoder", {"mel": mels[index], "state": states[index]}, "vocoder_ms", True)
+                for index in company
+            ]
+            for index, outputs in zip(company, perform_stacked(engine, calls), strict=True):
+                states[index] = owned(as_state(outputs["state"]))
+                audio.append(np.asarray(outputs["audio"]))
+        return [*audio, *map(np.asarray, states)]
+
+    for one, other in zip(speak(bound), speak(engine), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_segment_is_spoken_with_its_states_on_the_device(engine: BundleEngine, bound: BundleEngine) -> None:
+    manifest = as_sambert(load_manifest(FOLDER))
+    phonemes = Frontend(SymbolTables()).phonemes("今天天气很好。")
+    assert phonemes is not None
+
+    def speak(engine: BundleEngine) -> Any:
+        synthesis = SegmentSynthesis(engine, manifest, phonemes, Style())
+        return np.concatenate([chunk.samples for chunk in iter(synthesis.advance, None)])
+
+    np.testing.assert_array_equal(speak(bound), speak(engine))
+
+
+def test_a_wrong_input_is_an_error_on_a_device_too(bound: BundleEngine) -> None:
+    with pytest.raises(SynthesisError, match="vocoder failed"):
+        bound.run("vocoder", {"mel": np.zeros((1, 4, 7), np.float32), "state": np.zeros((1, 3), np.float32)})
