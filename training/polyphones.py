@@ -1,7 +1,7 @@
 """Train and measure the model that chooses the readings of characters.
 
-    python -m training.polyphones                                # measure on labelled sentences left out
-    python -m training.polyphones --natural news.txt --out streaming/text/data/readings.json.xz  # what ships
+    python -m training.polyphones --natural news.txt        # measure on labelled sentences left out
+    python -m training.polyphones --natural news.txt --out streaming/text/data/readings.jsonl.xz  # what ships
 
 Input   training/data/polyphones/*.tsv, labelled sentences; natural text
 Output  shares of right readings on the terminal; with --out, the model's file
@@ -50,7 +50,7 @@ def trained(examples: Sequence[Example]) -> dict[str, CharacterModel]:
     by_char: defaultdict[str, list[Example]] = defaultdict(list)
     for example in examples:
         by_char[example.char].append(example)
-        if example.weight == 1.0:
+        if example.is_labelled:
             labels[example.char].add(example.label)
     return {
         char: _fitted([example for example in by_char[char] if example.label in readings], sorted(readings))
@@ -78,11 +78,16 @@ def _fitted(examples: Sequence[Example], readings: Sequence[str]) -> CharacterMo
         return total
 
     optimizer.step(loss)
-    rows = {
-        feature: tuple(round(vote, 2) for vote in _of_rules(feature, readings, row))
-        for feature, row in zip(names, votes.tolist(), strict=True)
+    rows = {f"b{reading}": [0.0] * len(readings) for reading in readings}
+    for feature, row in zip(names, votes.tolist(), strict=True):
+        rows[feature] = [_scale(feature) * vote for vote in row]
+    for index, reading in enumerate(readings):
+        rows[f"b{reading}"][index] += _DOUBT
+    kept = {
+        feature: tuple(round(vote, 2) for vote in row)
+        for feature, row in rows.items()
+        if max(row) - min(row) >= _SMALLEST_VOTE
     }
-    kept = {feature: row for feature, row in rows.items() if max(row) - min(row) >= _SMALLEST_VOTE}
     return CharacterModel(tuple(readings), kept, tuple(round(value, 2) for value in bias.tolist()))
 
 
@@ -104,18 +109,11 @@ def _scale(feature: str) -> float:
     return _RULES_SCALE if feature[0] in _RULES else 1.0
 
 
-def _of_rules(feature: str, readings: Sequence[str], row: Sequence[float]) -> Iterator[float]:
-    for reading, vote in zip(readings, row, strict=True):
-        yield _scale(feature) * vote + (_DOUBT if feature == f"b{reading}" else 0.0)
-
-
 def trained_with_natural(
-    examples: Sequence[Example], reader: ExampleReader, sentences: Sequence[str]
+    examples: Sequence[Example], natural: Sequence[Example]
 ) -> dict[str, CharacterModel]:
     """Fit models to labelled sentences and to how common readings are in natural ones."""
-    chars = {example.char for example in examples}
-    natural = reader.natural(sentences, chars, _NATURAL_EXAMPLES, _NATURAL_WEIGHTS[0])
-    first = trained([*examples, *natural])
+    first = trained([*examples, *(replace(example, weight=_NATURAL_WEIGHTS[0]) for example in natural)])
     relabelled = [
         replace(example, label=chosen(first, example), weight=_NATURAL_WEIGHTS[1]) for example in natural
     ]
@@ -124,12 +122,11 @@ def trained_with_natural(
 
 def packed(models: Mapping[str, CharacterModel]) -> bytes:
     """Return the file that `ReadingModel.unpacked` reads."""
-    entries = {
-        char: {"readings": model.readings, "bias": model.bias, "votes": model.votes}
+    lines = (
+        json.dumps([char, model.readings, model.bias, model.votes], ensure_ascii=False, separators=(",", ":"))
         for char, model in sorted(models.items())
-    }
-    text = json.dumps(entries, ensure_ascii=False, separators=(",", ":"))
-    return lzma.compress(text.encode(), preset=9)
+    )
+    return lzma.compress("\n".join(lines).encode())  # a higher preset costs the server 64 MB while it reads
 
 
 def chosen(models: Mapping[str, CharacterModel], example: Example) -> str:
@@ -140,13 +137,15 @@ def chosen(models: Mapping[str, CharacterModel], example: Example) -> str:
     return model.choose(iter(example.features))
 
 
-def left_out(examples: Sequence[Example]) -> Iterator[tuple[Example, str]]:
+def left_out(examples: Sequence[Example], natural: Sequence[Example]) -> Iterator[tuple[Example, str]]:
     """Yield every example with the reading that it gets from models which have not seen its sentence."""
     parts: list[list[Example]] = [[] for _ in range(_N_PARTS)]
     for example in examples:
         parts[zlib.crc32(example.sentence.encode()) % _N_PARTS].append(example)
     for part in parts:
-        models = trained([example for other in parts if other is not part for example in other])
+        models = trained_with_natural(
+            [example for other in parts if other is not part for example in other], natural
+        )
         for example in part:
             yield example, chosen(models, example)
 
@@ -157,18 +156,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m training.polyphones", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--out", type=Path, help="train on all sentences and write the model to this file")
-    parser.add_argument("--natural", type=Path, nargs="+", default=[], metavar="FILE", help="natural text")
+    parser.add_argument("--natural", type=Path, nargs="+", required=True, metavar="FILE", help="natural text")
     parser.add_argument("--sentences", type=Path, default=SENTENCES, metavar="FOLDER", help="labelled ones")
     options = parser.parse_args(arguments)
     reader = ExampleReader()
     examples = [
         example for path in sorted(options.sentences.glob("*.tsv")) for example in reader.labelled(path)
     ]
+    chars = {example.char for example in examples}
+    natural = reader.natural(natural_sentences(options.natural), chars, _NATURAL_EXAMPLES)
     if options.out is not None:
-        models = trained_with_natural(examples, reader, natural_sentences(options.natural))
-        options.out.write_bytes(packed(models))
+        options.out.write_bytes(packed(trained_with_natural(examples, natural)))
         return 0
-    found = list(left_out(examples))
+    found = list(left_out(examples, natural))
     n_rules = sum(example.by_rules == example.label for example, _ in found)
     n_model = sum(reading == example.label for example, reading in found)
     sys.stdout.write(

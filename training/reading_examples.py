@@ -13,18 +13,18 @@ import re
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streaming.errors import UnspeakableTextError
 from streaming.text.aligned import AlignedText
+from streaming.text.frontend import RUN
 from streaming.text.mandarin import MandarinReader
 from streaming.text.normalizer import Normalizer
 from streaming.text.numerals import number_words
 from streaming.text.reading_model import Seen, features
 from streaming.text.syllables import split_tone
 
-_RUN = re.compile(r"(?P<before>[A-Za-z]*)(?P<hanzi>[\u3400-\u9fff〇]+)")
 _SENTENCE = re.compile(r"[^。！？!?\n]{4,80}[。！？!?]?")
 _TAGS = re.compile(r"/[A-Za-z]+\s*|[\[\]{}]")  # of the words in a tagged corpus
 
@@ -39,7 +39,8 @@ class Example:
         label: The reading that it has, spelled as the frontend spells it.
         by_rules: The reading that dictionaries and rules give it.
         features: What is seen around it.
-        weight: How much it counts; 1 where somebody has written the label.
+        is_labelled: Whether somebody has written the label.
+        weight: How much it counts.
     """
 
     sentence: str
@@ -47,6 +48,7 @@ class Example:
     label: str
     by_rules: str
     features: tuple[str, ...]
+    is_labelled: bool
     weight: float = 1.0
 
 
@@ -93,12 +95,10 @@ class ExampleReader:
                 alike = by_char[sentence[at]]
                 if len(alike) == sentence.count(sentence[at]):
                     example = alike[sentence[:at].count(sentence[at])]
-                    found.append(Example(sentence, example.char, label, example.by_rules, example.features))
+                    found.append(replace(example, label=label, is_labelled=True))
         return found
 
-    def natural(
-        self, sentences: Sequence[str], chars: Collection[str], at_most: int, weight: float
-    ) -> list[Example]:
+    def natural(self, sentences: Sequence[str], chars: Collection[str], at_most: int) -> list[Example]:
         """Return so many examples of each character at most, with the readings that the rules give them."""
         counts: Counter[str] = Counter()
         found: list[Example] = []
@@ -114,16 +114,7 @@ class ExampleReader:
                 continue
             for example in examples:
                 if example.char in wanted:
-                    found.append(
-                        Example(
-                            sentence,
-                            example.char,
-                            example.by_rules,
-                            example.by_rules,
-                            example.features,
-                            weight,
-                        )
-                    )
+                    found.append(example)
                     counts[example.char] += 1
                     if counts[example.char] == at_most:
                         wanted.remove(example.char)
@@ -138,14 +129,18 @@ class ExampleReader:
                     if place >= n_before:
                         by_rules = seen.readings[place]
                         shown = tuple(features(seen, text, place, number, within))
-                        yield Example(sentence, char, by_rules, by_rules, shown)
+                        yield Example(sentence, char, by_rules, by_rules, shown, is_labelled=False)
                     place += 1
 
     def _runs(self, sentence: str) -> Iterator[tuple[Seen, int]]:
         text = self._normalizer.normalize(AlignedText.of(sentence))
-        for match in _RUN.finditer(text.text):
-            run = text[match.start("hanzi") : match.end("hanzi")]
-            yield self._reader.seen(run.text, number_words(run), match["before"]), len(match["before"])
+        latin, end = "", 0
+        for match in RUN.finditer(text.text):
+            if match.lastgroup == "hanzi":
+                before = latin if end == match.start() else ""
+                run = text[match.start() : match.end()]
+                yield self._reader.seen(run.text, number_words(run), before), len(before)
+            latin, end = match[0] if match.lastgroup == "latin" else "", match.end()
 
 
 def _spelled(pinyin: str) -> str:

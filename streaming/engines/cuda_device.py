@@ -88,7 +88,7 @@ class CudaDevice(Protocol):
         ...
 
     def fetch(self, address: int, n_bytes: int) -> NDArray[np.uint8]:
-        """Return what lies at an address, once all is done that was queued. Blocking."""
+        """Return what lies at an address. Blocking; whoever wrote there has been waited for."""
         ...
 
     def download(self, buffer: Buffer, n_bytes: int, stream: int) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from streaming.engines.cuda_device import Buffer, Memory
 from streaming.errors import EngineError
 
+_NOTHING = np.zeros(0, np.uint8)
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: does not wait for the default stream
 
 
@@ -63,20 +64,13 @@ class PycudaDevice:
 
     def allocate(self, n_bytes: int) -> Buffer:
         """See CudaDevice."""
-        try:
-            device = cuda.mem_alloc(n_bytes)
-            host = cuda.pagelocked_empty(n_bytes, np.uint8)
-        except cuda.MemoryError as error:
-            raise EngineError(f"no room for {n_bytes} bytes: {error}") from None
-        return Buffer(int(device), host, device)
+        owner = _Memory(self._context, n_bytes, with_host=True)
+        return Buffer(owner.address, owner.host, owner)
 
     def reserve(self, n_bytes: int) -> Memory:
         """See CudaDevice."""
-        try:
-            device = cuda.mem_alloc(n_bytes)
-        except cuda.MemoryError as error:
-            raise EngineError(f"no room for {n_bytes} bytes: {error}") from None
-        return Memory(int(device), device)
+        owner = _Memory(self._context, n_bytes)
+        return Memory(owner.address, owner)
 
     def upload(self, buffer: Buffer, n_bytes: int, stream: int, start: int = 0) -> None:
         """See CudaDevice."""
@@ -112,6 +106,34 @@ class PycudaDevice:
         except ImportError:
             return None
         return capture(stream, queue)
+
+
+class _Memory:
+    """Device memory, and page-locked host memory of the same size if asked for.
+
+    pycuda frees nothing, and says nothing, where its context is not current: so whichever thread drops the
+    last reference makes it current first.
+    """
+
+    def __init__(self, context: Any, n_bytes: int, *, with_host: bool = False) -> None:
+        self._context = context
+        self._device = None
+        self.host: NDArray[np.uint8] = _NOTHING
+        try:
+            self._device = cuda.mem_alloc(n_bytes)
+            if with_host:
+                self.host = cuda.pagelocked_empty(n_bytes, np.uint8)
+        except cuda.MemoryError as error:
+            raise EngineError(f"no room for {n_bytes} bytes: {error}") from None
+        self.address = int(self._device)
+
+    def __del__(self) -> None:
+        self._context.push()
+        try:
+            self._device = None  # the last reference to either, which frees it
+            self.host = _NOTHING
+        finally:
+            self._context.pop()
 
 
 def open_device(number: int) -> PycudaDevice:

@@ -19,7 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from streaming.engines.network import OUTPUT_SUFFIX
-from streaming.synthesis.engine import STATE_NAMES, Resident
+from streaming.synthesis.engine import STATE_NAMES, Array, Resident
 
 
 class ResidentValue(Resident):
@@ -34,9 +34,11 @@ class ResidentValue(Resident):
         assert index == 0
         return self
 
-    def joined(self, parts: Sequence[Any]) -> Any:
+    def joined(self, parts: Sequence[Any]) -> Resident | Array:
         """See Resident; more than one are an array."""
-        return parts[0] if len(parts) == 1 else np.concatenate([np.asarray(part) for part in parts])
+        if len(parts) == 1:
+            return self
+        return np.concatenate([np.asarray(part, np.float32) for part in parts])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.float32]:
         """See Resident."""
@@ -70,6 +72,7 @@ class BoundSession:
             else:
                 binding.bind_output(name, "cpu")
         self._session.run_with_iobinding(binding)
+        binding.clear_binding_inputs()  # a state keeps its binding, and that would keep the inputs
         return [
             ResidentValue(value) if here else value.numpy()
             for value, here in zip(binding.get_outputs(), stays, strict=True)

@@ -102,17 +102,19 @@ class Lane:
         call = self._call(profile, shapes)
         output_shapes = [self._output_shape(call.context, tensor) for tensor in self._outputs]
         views = [self._view(*pair) for pair in zip(self._outputs, output_shapes, strict=True)]
+        states = {
+            tensor.name: self._new_state(tensor, shape, n_rows)
+            for tensor, shape in zip(self._outputs, output_shapes, strict=True)
+            if tensor.is_state
+        }
         try:
             for tensor, shape in zip(self._inputs, shapes, strict=True):
                 if tensor.is_state:
                     self._place(tensor, shape, rows_of(inputs[tensor.name]))
             self._start(call, shapes, [view.nbytes for view in views])
-            states = {
-                tensor.name: self._keep(tensor, shape, n_rows)
-                for tensor, shape in zip(self._outputs, output_shapes, strict=True)
-                if tensor.is_state
-            }
-        finally:  # what is queued reads memory that the next call writes, or that others may be given
+            for name, state in states.items():
+                self._keep(name, state)
+        finally:  # what is queued uses memory that the next call writes; that of `states` nobody has yet
             self._device.synchronize(self._stream)
         return [
             states[tensor.name] if tensor.is_state else view.copy()
@@ -130,13 +132,18 @@ class Lane:
                 view[number] = row
                 self._device.upload(buffer, n_bytes, self._stream, start)
 
-    def _keep(self, tensor: Tensor, shape: Shape, n_rows: int) -> ResidentRows:
-        """Queue the copies of a state's rows to memory of their own."""
-        address, n_bytes = self._buffers[tensor.name].address, prod(shape[1:]) * tensor.dtype.itemsize
+    def _new_state(self, tensor: Tensor, shape: Shape, n_rows: int) -> ResidentRows:
+        n_bytes = prod(shape[1:]) * tensor.dtype.itemsize
         rows = [self._memory.row(n_bytes) for _ in range(n_rows)]
-        for number, row in enumerate(rows):
-            self._device.copy(address + number * n_bytes, row.address, n_bytes, self._stream)
         return ResidentRows(rows, shape[1:], tensor.dtype, self._device)
+
+    def _keep(self, name: str, state: ResidentRows) -> None:
+        """Queue the copies of an output's rows to memory of their own."""
+        address = self._buffers[name].address
+        for row in state.rows:
+            assert isinstance(row, Row)
+            self._device.copy(address, row.address, row.n_bytes, self._stream)
+            address += row.n_bytes
 
     def _call(self, profile: int, shapes: tuple[Shape, ...]) -> _Call:
         key = profile, shapes

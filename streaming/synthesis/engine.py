@@ -69,8 +69,11 @@ class Resident(ABC):
         ...
 
     @abstractmethod
-    def joined(self, parts: Sequence[Any]) -> Resident:
-        """Return the rows of some states and arrays of the same network; this is one of them."""
+    def joined(self, parts: Sequence[Any]) -> Resident | Array:
+        """Return the rows of some states and arrays of the same network; this is one of them.
+
+        An array where rows cannot be put together on the device.
+        """
         ...
 
     @abstractmethod

@@ -28,7 +28,7 @@ from streaming.text.syllables import Syllable, english_syllables, mandarin_sylla
 from streaming.text.symbols import SymbolTables
 from streaming.types import Phonemes
 
-_RUN = re.compile(
+RUN = re.compile(
     r"(?P<given>[\ue000-\ue3ff])"
     r"|(?P<hanzi>[㐀-䶿一-鿿〇\U00020000-\U0003ffff]+)"
     r"|(?P<latin>[A-Za-z]+(?:['’][A-Za-z]+)*)"
@@ -128,7 +128,7 @@ class Frontend:
         text = aligned.text
         in_english = is_english(text)
         done = 0
-        for match in _RUN.finditer(text):
+        for match in RUN.finditer(text):
             between = text[done : match.start()]
             _refuse_letters(between)
             if units:

@@ -97,7 +97,7 @@ class MandarinReader:
         self._model: ReadingModel | None = None
 
     def warm_up(self) -> None:
-        """Read the word dictionary (0.8 s, 80 MB; once per process)."""
+        """Read the word dictionary and the model of readings (1 s, 100 MB; once per process)."""
         if self._cutter.initialized:
             return
         self._traditional = self._traditional_characters()
@@ -128,7 +128,7 @@ class MandarinReader:
         words: list[LexicalWord] = []
         position = 0
         cuts = list(self._cut(plain, whole))
-        for cut, spoken in zip(cuts, self._in_context(plain, cuts, before), strict=True):
+        for cut, spoken in zip(cuts, self._read_cuts(plain, cuts, before), strict=True):
             readings = _with_erhua(spoken)
             if cut == "儿" and words and (merged := _erhua(words[-1].readings[-1], readings[0])) is not None:
                 host = words.pop()
@@ -144,7 +144,7 @@ class MandarinReader:
         cuts = list(self._cut(run, whole))
         return self._seen(cuts, _by_rules(run, cuts, before), before)
 
-    def _in_context(self, plain: str, cuts: Sequence[str], before: str) -> list[Word]:
+    def _read_cuts(self, plain: str, cuts: Sequence[str], before: str) -> list[Word]:
         by_rules = _by_rules(plain, cuts, before)
         if self._model is None:
             return by_rules
@@ -235,7 +235,7 @@ def _by_rules(plain: str, cuts: Sequence[str], before: str) -> list[Word]:
     words: list[Word] = []
     position = 0
     for index, cut in enumerate(cuts):
-        readings = _in_context(cut, position, in_context)
+        readings = _with_neighbours(cut, position, in_context)
         if cut in STRUCTURAL:
             left = cuts[index - 1] if index else before
             right = cuts[index + 1] if index + 1 < len(cuts) else ""
@@ -260,7 +260,7 @@ def _replaced(words: Sequence[Word], chosen: Mapping[int, str], first: int) -> l
     return replaced
 
 
-def _in_context(word: str, start: int, in_context: Mapping[int, str]) -> Word:
+def _with_neighbours(word: str, start: int, in_context: Mapping[int, str]) -> Word:
     """Read a word; single characters in it that no phrase of the dictionary holds, as their context asks."""
     readings = _read_word(word)
     wanted = [place for place in range(start, start + len(word)) if place in in_context]

@@ -286,8 +286,11 @@ def readings_in_context(run: str) -> Iterator[tuple[int, str]]:
 
 
 def particle_reading(word: str, before: str, after: str, pinyin: str) -> str:
-    """Return the reading of 得 or 地 between two words, or none; `pinyin` is what other rules found."""
-    if not before:
+    """Return the reading of 得 or 地 between two words, or none; `pinyin` is what other rules found.
+
+    Behind a Latin word they are left to the model: iPhone得充电了, WiFi地址.
+    """
+    if not before or before.isascii():
         return pinyin
     if word == "地":  # a word of two or more characters before it is its adverb: 慢慢地, 高兴地
         return "de5" if len(before) >= 2 and before[-1] not in _BEFORE_LAND else pinyin

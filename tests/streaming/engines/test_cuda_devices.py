@@ -7,6 +7,7 @@ import ctypes
 import gc
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -186,6 +187,21 @@ def test_a_machine_without_a_gpu_says_so(runtime: Runtime) -> None:
         open_device("cuda")
 
 
+class Allocation:
+    """Frees its memory with the last reference, where the context is current."""
+
+    def __init__(self, driver: Driver, n_bytes: int) -> None:
+        self.driver, self.block = driver, np.zeros(n_bytes, np.uint8)
+        driver.memory[int(self)] = self.block
+
+    def __int__(self) -> int:
+        return int(self.block.ctypes.data)
+
+    def __del__(self) -> None:
+        if self.driver.log.count("push") > self.driver.log.count("pop"):
+            del self.driver.memory[int(self)]
+
+
 class Driver(ModuleType):
     """Stands in for `pycuda.driver`."""
 
@@ -225,12 +241,10 @@ class Driver(ModuleType):
     def init(self) -> None:
         pass
 
-    def mem_alloc(self, n_bytes: int) -> int:
+    def mem_alloc(self, n_bytes: int) -> Any:
         if n_bytes > 100:
             raise Driver.MemoryError("out of memory")
-        block = np.zeros(n_bytes, np.uint8)
-        self.memory[block.ctypes.data] = block
-        return block.ctypes.data
+        return Allocation(self, n_bytes)
 
     def pagelocked_empty(self, n_bytes: int, dtype: Any) -> Any:
         return np.zeros(n_bytes, dtype)
@@ -257,6 +271,7 @@ def pycuda(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Driver:
     driver, package = Driver("pycuda.driver"), ModuleType("pycuda")
     package.driver = driver  # type: ignore[attr-defined]
     Driver.log.clear()
+    Driver.memory.clear()
     monkeypatch.setitem(sys.modules, "pycuda", package)
     monkeypatch.setitem(sys.modules, "pycuda.driver", driver)
     return driver
@@ -266,7 +281,20 @@ def test_pycuda_is_preferred_and_its_context_is_left_again(pycuda: Driver) -> No
     device = open_device("cuda")
     assert device.compute_capability == "SM89"
     speak_through(device)
-    assert pycuda.log == ["push", "pop"]
+    assert pycuda.log[:1] + pycuda.log[-1:] == ["push", "pop"]
+    assert pycuda.log.count("push") == pycuda.log.count("pop")
+
+
+def test_pycuda_frees_from_threads_that_never_used_it(pycuda: Driver) -> None:
+    device = open_device("cuda")
+    with device.active():
+        kept: list[object] = [device.allocate(8), device.reserve(8)]
+    assert len(pycuda.memory) == 2
+    thread = threading.Thread(target=kept.clear)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert not pycuda.memory
 
 
 def test_graphs_come_from_the_bindings_and_are_done_without_where_those_lack(

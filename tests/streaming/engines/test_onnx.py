@@ -11,7 +11,7 @@ from streaming.engines.bundle import BundleEngine
 from streaming.engines.onnx_binding import BoundSession
 from streaming.errors import SynthesisError, VoiceBundleError
 from streaming.sambert_manifest import as_sambert
-from streaming.synthesis.engine import is_resident
+from streaming.synthesis.engine import STATE_NAMES, is_resident
 from streaming.synthesis.segment import SegmentSynthesis
 from streaming.synthesis.steps import NetworkCall, as_state, owned, perform_stacked
 from streaming.text.frontend import Frontend
@@ -108,7 +108,9 @@ def test_streams_meet_in_a_batch_and_part_again(engine: BundleEngine, bound: Bun
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_segment_is_spoken_with_its_states_on_the_device(engine: BundleEngine, bound: BundleEngine) -> None:
+def test_a_segment_is_spoken_with_its_states_on_the_device(
+    engine: BundleEngine, bound: BundleEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest = as_sambert(load_manifest(FOLDER))
     phonemes = Frontend(SymbolTables()).phonemes("今天天气很好。")
     assert phonemes is not None
@@ -117,7 +119,18 @@ def test_a_segment_is_spoken_with_its_states_on_the_device(engine: BundleEngine,
         synthesis = SegmentSynthesis(engine, manifest, phonemes, Style())
         return np.concatenate([chunk.samples for chunk in iter(synthesis.advance, None)])
 
+    given: list[bool] = []
+    run = bound.run
+    monkeypatch.setattr(
+        bound,
+        "run",
+        lambda network, inputs: (
+            given.extend(is_resident(inputs[name]) for name in STATE_NAMES & inputs.keys()),
+            run(network, inputs),
+        )[1],
+    )
     np.testing.assert_array_equal(speak(bound), speak(engine))
+    assert given.count(False) == 4  # what each state begins with: two of the decoder, two packed ones
 
 
 def test_a_wrong_input_is_an_error_on_a_device_too(bound: BundleEngine) -> None:

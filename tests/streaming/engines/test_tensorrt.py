@@ -49,9 +49,11 @@ class Device:
         self.recording: list[Callable[[], None]] | None = None
         self.users: set[int] = set()
         self.n_streams = self.n_captures = self.n_launches = 0
-        self.n_reserved = self.n_bytes_up = self.n_bytes_down = 0
+        self.n_reserved = self.n_bytes_up = self.n_bytes_down = self.n_fetched = 0
+        self.before_waiting: Callable[[], None] = lambda: None
         self.compute_capability = "SM90"
         self.room = 1 << 30
+        self.most_reserved = 1 << 30
         self.graphs = True
 
     @contextmanager
@@ -81,6 +83,8 @@ class Device:
         on_device = np.full(n_bytes, 0x7F, np.uint8)
         self.memory[on_device.ctypes.data] = on_device
         self.n_reserved += 1
+        if self.n_reserved > self.most_reserved:
+            raise EngineError("no room for a row")
         return Memory(on_device.ctypes.data, on_device)
 
     def at(self, address: int, n_bytes: int) -> np.ndarray[Any, Any]:
@@ -112,9 +116,11 @@ class Device:
 
     def fetch(self, address: int, n_bytes: int) -> np.ndarray[Any, Any]:
         assert threading.get_ident() in self.users
+        self.n_fetched += 1
         return self.at(address, n_bytes).copy()
 
     def synchronize(self, stream: int) -> None:
+        self.before_waiting()
         for work in self.queued:
             work()
         self.queued.clear()
@@ -361,6 +367,7 @@ def test_state_stays_on_the_device_and_is_never_sent_or_fetched(device: Device, 
         state = output["state"]
     assert device.n_bytes_up - up == 5 * inputs["mel"].nbytes
     assert device.n_bytes_down - down == 5 * output["audio"].nbytes
+    assert device.n_fetched == 0
 
 
 def test_a_stream_of_blocks_is_the_same_with_its_state_on_the_device(device: Device, engines: Path) -> None:
@@ -420,6 +427,23 @@ def test_a_segment_of_the_voice_is_spoken_with_its_states_on_the_device(
         return np.concatenate([chunk.samples for chunk in iter(synthesis.advance, None)])
 
     np.testing.assert_allclose(speak(on_gpu), speak(BundleEngine(FOLDER, manifest)), atol=1e-4)
+    assert device.n_fetched == 0
+
+
+def test_where_there_is_no_room_for_a_state_nothing_queued_writes_to_memory_that_is_free(
+    device: Device, engines: Path
+) -> None:
+    run = network(engines)
+    device.most_reserved = 2
+    free: list[int] = []
+    device.before_waiting = lambda: free.append(
+        sum(map(len, run._memory._free.values())) * len(device.queued)
+    )
+    with pytest.raises(EngineError, match="no room for a row"):
+        run(call(3, 8))
+    assert not any(free)
+    device.most_reserved = 1 << 30
+    assert_equal(run(call(3, 8)), call(3, 8))
 
 
 def test_more_rows_than_were_built_for_are_refused(device: Device, engines: Path) -> None:
