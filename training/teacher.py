@@ -133,6 +133,7 @@ class Espeak:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
         data_path = str(espeakng_loader.get_data_path()).encode()
         self._library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
+        self._library.espeak_Terminate()  # started twice, it goes on reading what the second start has freed
         rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data_path, _PHONEME_EVENTS | _PHONEME_IPA)
         if rate != ESPEAK_SAMPLE_RATE:
             raise TeacherError(f"espeak-ng gave a sample rate of {rate}; expected {ESPEAK_SAMPLE_RATE}")

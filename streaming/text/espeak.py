@@ -31,6 +31,7 @@ _IPA = 2
 _CLAUSE_END = re.compile(r"([.,:;!?–—…]+)[\"'”’»)\]}]*(?:\s+\S?)?$")
 _LANGUAGE_SWITCH = re.compile(r"\([^)]+\)")  # (en) before a word that is read as English, (de) after it
 _DASHES = "–—"
+_STARTING = threading.Lock()  # voices are loaded by several threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Espeak:
             msg = f"espeak-ng cannot be loaded: {error}"
             raise VoiceBundleError(msg) from error
         self._declare()
+        self._library.espeak_Terminate()  # whoever else started it: twice started, it reads what it has freed
         if self._library.espeak_Initialize(_SYNCHRONOUS, 0, data_path, _DONT_EXIT) < 0:
             msg = f"espeak-ng does not start with its data in {data_path.decode()}"
             raise VoiceBundleError(msg)
@@ -115,13 +117,18 @@ class Espeak:
             raise VoiceBundleError(msg)
 
 
-@lru_cache(maxsize=1)
 def espeak() -> Espeak:
-    """Return the library of this process, started at the first call.
+    """Return the library of this process, started at the first call. Thread-safe.
 
     Raises:
         VoiceBundleError: As `Espeak`; the next call tries again.
     """
+    with _STARTING:
+        return _started()
+
+
+@lru_cache(maxsize=1)
+def _started() -> Espeak:
     return Espeak()
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 
 from streaming.errors import VoiceBundleError
-from streaming.text.espeak import Clause, Espeak, espeak
+from streaming.text.espeak import Clause, Espeak, _started, espeak
 
 SENTENCE = "Hello, world! How are you? Fine: thanks; ok."
 
@@ -84,3 +86,24 @@ def test_a_library_that_does_not_load_is_an_error_of_the_installation(monkeypatc
     monkeypatch.setattr(espeakng_loader, "get_library_path", lambda: "/nowhere/libespeak-ng.so")
     with pytest.raises(VoiceBundleError, match=r"espeak-ng cannot be loaded: .*nowhere"):
         Espeak()
+
+
+def test_threads_that_ask_at_once_start_it_once(monkeypatch: pytest.MonkeyPatch):
+    """Started twice, the library reads what its second start has freed."""
+    both, starts = Barrier(2), []
+
+    class Slow:
+        def __init__(self) -> None:
+            starts.append(self)
+            with suppress(BrokenBarrierError):
+                both.wait(0.2)  # the other thread may come, and must not
+
+    monkeypatch.setattr("streaming.text.espeak.Espeak", Slow)
+    _started.cache_clear()
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            one, other = pool.map(lambda _: espeak(), range(2))
+    finally:
+        _started.cache_clear()
+    assert one is other
+    assert len(starts) == 1
