@@ -24,7 +24,7 @@ from streaming.text.normalizer import Normalizer, is_english
 from streaming.text.numerals import number_words
 from streaming.text.prosody import ProsodicWord, break_levels, mark_level
 from streaming.text.sandhi import Reading, Word, surface_tones
-from streaming.text.syllables import Syllable, english_syllables, mandarin_syllable
+from streaming.text.syllables import NEUTRAL_TONE, Syllable, english_syllables, mandarin_syllable
 from streaming.text.symbols import SymbolTables
 from streaming.types import Phonemes
 
@@ -35,7 +35,6 @@ RUN = re.compile(
 )
 # Words that lean on the word before them: they are spoken, and timed, as one with it.
 _CLITICS = frozenset("的地得了着著吗嗎呢吧啊呀嘛啦哇们們么麼呗唄")
-_STAY_APART = frozenset("我你您他她它谁咱也都就还又必总")  # 我得走: here 得 is a verb
 
 
 @dataclass(slots=True)
@@ -151,7 +150,8 @@ class Frontend:
         for word in self._mandarin.read(run.text, number_words(run), before):
             start = offset + word.start
             end = start + len(word.text)
-            if units and word.text in _CLITICS and units[-1].text not in _STAY_APART:
+            leans = word.text in _CLITICS and word.readings[0].tone == NEUTRAL_TONE  # 我得走: here 得 is a verb
+            if units and leans:
                 host = units[-1]
                 host.mandarin, host.text, host.end = (
                     (*host.mandarin, word.readings),

@@ -156,3 +156,8 @@ def test_a_is_an_article_in_english_and_a_letter_in_chinese() -> None:
     letter = next(word for word in frontend.spoken_words("选项a是对的") if word.text == "a")
     assert article.syllables[0].phones == ("ah",)
     assert letter.syllables[0].phones == ("ey",)
+
+
+def test_particles_lean_on_the_word_before_where_they_are_particles(frontend: Frontend) -> None:
+    words = [word.text for word in frontend.spoken_words("他的书我得看，他也得了奖，慢慢地走")]
+    assert words == ["他的", "书", "我", "得", "看", "他", "也", "得了", "奖", "慢慢地", "走"]
