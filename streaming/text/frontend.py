@@ -150,8 +150,8 @@ class Frontend:
         for word in self._mandarin.read(run.text, number_words(run), before):
             start = offset + word.start
             end = start + len(word.text)
-            leans = word.text in _CLITICS and word.readings[0].tone == NEUTRAL_TONE  # 我得走: here 得 is a verb
-            if units and leans:
+            is_particle = word.readings[0].tone == NEUTRAL_TONE  # 得 is a verb in 我得走
+            if units and is_particle and word.text in _CLITICS:
                 host = units[-1]
                 host.mandarin, host.text, host.end = (
                     (*host.mandarin, word.readings),
