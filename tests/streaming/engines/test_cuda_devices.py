@@ -281,8 +281,7 @@ def test_pycuda_is_preferred_and_its_context_is_left_again(pycuda: Driver) -> No
     device = open_device("cuda")
     assert device.compute_capability == "SM89"
     speak_through(device)
-    assert pycuda.log[:1] + pycuda.log[-1:] == ["push", "pop"]
-    assert pycuda.log.count("push") == pycuda.log.count("pop")
+    assert pycuda.log == ["push", "pop"] * 3  # once to speak, once for each of two pieces of memory to go
 
 
 def test_pycuda_frees_from_threads_that_never_used_it(pycuda: Driver) -> None:
