@@ -10,17 +10,9 @@ import pytest
 from streaming.engines.bundle import BundleEngine
 from streaming.engines.onnx_binding import BoundSession
 from streaming.errors import SynthesisError, VoiceBundleError
-from streaming.sambert_manifest import as_sambert
 from streaming.synthesis.engine import STATE_NAMES, is_resident
-from streaming.synthesis.segment import SegmentSynthesis
-from streaming.synthesis.steps import NetworkCall, as_state, owned, perform_stacked
-from streaming.text.frontend import Frontend
-from streaming.text.symbols import SymbolTables
-from streaming.types import Style
 from streaming.voice import load_manifest
-from tests.streaming.doubles import VOICES
-
-FOLDER = VOICES / "tiny_16k"
+from tests.streaming.engines.speaking import FOLDER, in_company, segment
 
 
 @pytest.fixture(scope="module")
@@ -88,37 +80,13 @@ def test_the_state_of_a_stream_by_itself_stays_on_the_device(
 
 
 def test_streams_meet_in_a_batch_and_part_again(engine: BundleEngine, bound: BundleEngine) -> None:
-    random = np.random.default_rng(2)
-    mels = [random.normal(size=(1, 8, 80)).astype(np.float32) for _ in range(3)]
-
-    def speak(engine: BundleEngine) -> list[Any]:
-        states: list[Any] = [np.zeros((1, load_manifest(FOLDER).vocoder.state_size), np.float32)] * 3
-        audio = []
-        for company in ([0], [0, 1], [2, 0, 1], [1], [2, 1]):
-            calls = [
-                NetworkCall("vocoder", {"mel": mels[index], "state": states[index]}, "vocoder_ms", True)
-                for index in company
-            ]
-            for index, outputs in zip(company, perform_stacked(engine, calls), strict=True):
-                states[index] = owned(as_state(outputs["state"]))
-                audio.append(np.asarray(outputs["audio"]))
-        return [*audio, *map(np.asarray, states)]
-
-    for one, other in zip(speak(bound), speak(engine), strict=True):
+    for one, other in zip(in_company(bound), in_company(engine), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_segment_is_spoken_with_its_states_on_the_device(
     engine: BundleEngine, bound: BundleEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest = as_sambert(load_manifest(FOLDER))
-    phonemes = Frontend(SymbolTables()).phonemes("今天天气很好。")
-    assert phonemes is not None
-
-    def speak(engine: BundleEngine) -> Any:
-        synthesis = SegmentSynthesis(engine, manifest, phonemes, Style())
-        return np.concatenate([chunk.samples for chunk in iter(synthesis.advance, None)])
-
     given: list[bool] = []
     run = bound.run
     monkeypatch.setattr(
@@ -129,7 +97,7 @@ def test_a_segment_is_spoken_with_its_states_on_the_device(
             run(network, inputs),
         )[1],
     )
-    np.testing.assert_array_equal(speak(bound), speak(engine))
+    np.testing.assert_array_equal(segment(bound), segment(engine))
     assert given.count(False) == 4  # what each state begins with: two of the decoder, two packed ones
 
 

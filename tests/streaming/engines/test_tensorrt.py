@@ -25,16 +25,9 @@ from streaming.engines.cuda_device import Buffer, Memory
 from streaming.engines.engine_cache import EngineCache, EngineKey
 from streaming.errors import EngineError, SynthesisError
 from streaming.manifest import NetworkName
-from streaming.sambert_manifest import as_sambert
-from streaming.synthesis.segment import SegmentSynthesis
-from streaming.synthesis.steps import NetworkCall, as_state, owned, perform_stacked
-from streaming.text.frontend import Frontend
-from streaming.text.symbols import SymbolTables
-from streaming.types import Style
 from streaming.voice import load_manifest
-from tests.streaming.doubles import VOICES
+from tests.streaming.engines.speaking import FOLDER, in_company, segment
 
-FOLDER = VOICES / "tiny_16k"
 VOCODER = FOLDER / "vocoder.fp32.onnx"
 SIZES = {"frames": 64, "window": 64, "tokens": 99, "rows": 99, "samples": 64 * 200}
 DTYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
@@ -386,22 +379,7 @@ def test_rows_of_streams_meet_in_a_batch_and_part_again(device: Device, engines:
     manifest = load_manifest(FOLDER)
     plan = EnginePlan(networks={"vocoder": CHOICE}, engines=engines)
     found, expected = BundleEngine(FOLDER, manifest, plan), BundleEngine(FOLDER, manifest)
-
-    def speak(engine: BundleEngine) -> list[Any]:
-        mels = [call(1, 8, seed)["mel"] for seed in range(3)]
-        states: list[Any] = [call(1, 8)["state"]] * 3
-        audio: list[Any] = []
-        for company in ([0], [0, 1], [2, 0, 1], [1], [2, 1]):  # some have been there, others have not
-            calls = [
-                NetworkCall("vocoder", {"mel": mels[index], "state": states[index]}, "vocoder_ms", True)
-                for index in company
-            ]
-            for index, outputs in zip(company, perform_stacked(engine, calls), strict=True):
-                states[index] = owned(as_state(outputs["state"]))
-                audio.append(np.asarray(outputs["audio"]))
-        return [*audio, *map(np.asarray, states)]
-
-    for one, other in zip(speak(found), speak(expected), strict=True):
+    for one, other in zip(in_company(found), in_company(expected), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
@@ -419,14 +397,7 @@ def test_a_segment_of_the_voice_is_spoken_with_its_states_on_the_device(
     manifest = load_manifest(FOLDER)
     networks: dict[NetworkName, Choice] = dict.fromkeys(("decoder", "postnet", "vocoder"), CHOICE)
     on_gpu = BundleEngine(FOLDER, manifest, EnginePlan(networks=networks, engines=engines))
-    phonemes = Frontend(SymbolTables()).phonemes("今天天气很好。")
-    assert phonemes is not None
-
-    def speak(engine: BundleEngine) -> Any:
-        synthesis = SegmentSynthesis(engine, as_sambert(manifest), phonemes, Style())
-        return np.concatenate([chunk.samples for chunk in iter(synthesis.advance, None)])
-
-    np.testing.assert_allclose(speak(on_gpu), speak(BundleEngine(FOLDER, manifest)), atol=1e-4)
+    np.testing.assert_allclose(segment(on_gpu), segment(BundleEngine(FOLDER, manifest)), atol=1e-4)
     assert device.n_fetched == 0
 
 
