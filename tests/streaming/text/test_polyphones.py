@@ -143,6 +143,7 @@ def test_the_sets_share_no_sentence_and_cover_a_hundred_characters() -> None:
         ("还他们一起去", 0, "hai2"),
         ("这行业太卷了", 4, "juan3"),
         ("替我看孩子", 2, "kan1"),
+        ("帮我看一下门", 2, "kan4"),
         ("帮我看一下门锁", 2, "kan4"),
         ("水没过膝盖", 1, "mo4"),
         ("脸涨红了", 1, "zhang4"),
