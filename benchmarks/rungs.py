@@ -15,12 +15,13 @@ from streaming.engines.choice import Choice, EnginePlan
 from streaming.errors import EngineError, VoiceBundleError
 from streaming.voice import load_manifest
 
-INT8, STATIC, BF16 = (
+INT8, STATIC, WEIGHTS, BF16 = (
     Choice(precision="int8-dynamic"),
     Choice(precision="int8-static"),
+    Choice("numba", "int8-weights"),
     Choice("openvino", "bf16"),
 )
-PRECISIONS = ("int8-dynamic", "int8-static")
+PRECISIONS = ("int8-dynamic", "int8-static", "int8-weights")
 FP32 = "fp32"
 
 CPU_RUNGS: Mapping[str, EnginePlan] = {
@@ -30,6 +31,8 @@ CPU_RUNGS: Mapping[str, EnginePlan] = {
     "int8-static encoder and vocoder": EnginePlan(networks={"encoder": STATIC, "vocoder": STATIC}),
     "int8-static encoder": EnginePlan(networks={"encoder": STATIC}),
     "int8-static vocoder": EnginePlan(networks={"vocoder": STATIC}),
+    "int8-weights decoder": EnginePlan(networks={"decoder": WEIGHTS}),
+    "int8-static, int8-weights decoder": EnginePlan(STATIC, networks={"decoder": WEIGHTS}),
     "bf16": EnginePlan(BF16),
     "bf16 vocoder": EnginePlan(networks={"vocoder": BF16}),
     "int8-static encoder, bf16 vocoder": EnginePlan(networks={"encoder": STATIC, "vocoder": BF16}),

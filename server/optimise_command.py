@@ -20,7 +20,7 @@ from server.voice_folders import EMBEDDED_VOICES, import_folder
 from server.voices_command import voice_folder
 from streaming.errors import ConfigError, StreamError, VoiceBundleError
 
-PRECISIONS = ("int8-dynamic", "int8-static", "fp16", "int8-tensorrt")
+PRECISIONS = ("int8-dynamic", "int8-static", "int8-weights", "fp16", "int8-tensorrt")
 MAX_TEXTS = 1000
 
 

@@ -106,6 +106,7 @@ HOMES: dict[str, set[str]] = {
     }
     | {"training.static_quantisation", "training.half"},
     "openvino": {"streaming.engines.openvino"},
+    "numba": {"streaming.engines.numba"},
     # tensorrt and tensorrt_rtx are imported by name, in streaming.engines.tensorrt_build only.
     "pycuda": {"streaming.engines.cuda_pycuda"},
     "cuda": {"streaming.engines.cuda_bindings"},

@@ -24,12 +24,15 @@ from streaming.synthesis.engine import Array
 from streaming.voice import MANIFEST_NAME, dump_manifest, file_sha256, load_manifest, verify_files
 from training.half import convert_to_half
 from training.quantise import QUANTISED, quantise_dynamically
+from training.quantise_weights import write_decoder_weights
 from training.static_quantisation import Flavour, quantise_statically
 
 Progress = Callable[[str], None]
 Calls = Mapping[NetworkName, Sequence[Mapping[str, Array]]]
 
-PRECISIONS = ("int8-dynamic", "int8-static", "fp16", "int8-tensorrt")
+PRECISIONS = ("int8-dynamic", "int8-static", "int8-weights", "fp16", "int8-tensorrt")
+RUNTIMES = {"int8-weights": "numba"}  # where it is not ONNX Runtime that reads the file
+SUFFIXES = {"int8-weights": "npz"}
 N_COMPARED = 8  # calls
 
 
@@ -55,7 +58,7 @@ class _Workshop:
 
     def _make(self, network: NetworkName, precision: str) -> bool:
         source = self.folder / self.manifest.network_file(network, "fp32")
-        target = self.folder / f"{network}.{precision}.onnx"
+        target = self.folder / f"{network}.{precision}.{SUFFIXES.get(precision, 'onnx')}"
         if not self._write(network, precision, source, target):
             return False
         size_mb, before_mb = target.stat().st_size / 1e6, source.stat().st_size / 1e6
@@ -80,12 +83,20 @@ class _Workshop:
                 return False
             quantise_dynamically(source, target)
             return True
+        if precision == "int8-weights":
+            return network == "decoder" and self._write_weights(source, target)
         if precision == "int8-static":
             is_static = self._quantise_statically(network, precision, source, target, "cpu")
             if network in QUANTISED:  # what is not a convolution there is a matrix product
                 quantise_dynamically(target if is_static else source, target)
             return is_static or network in QUANTISED
         return self._quantise_statically(network, precision, source, target, "tensorrt")
+
+    def _write_weights(self, source: Path, target: Path) -> bool:
+        written = write_decoder_weights(source, target)
+        if not written:
+            self.progress(f"{source.name} is not the decoder of a Sambert voice as this version exports it")
+        return written
 
     def _quantise_statically(
         self, network: NetworkName, precision: str, source: Path, target: Path, flavour: Flavour
@@ -98,7 +109,8 @@ class _Workshop:
         return found is not None
 
     def _agreement_db(self, network: NetworkName, precision: str, source: Path, target: Path) -> float:
-        reference, other = open_network(source, REFERENCE), open_network(target, Choice(precision=precision))
+        choice = Choice(RUNTIMES.get(precision, REFERENCE.runtime), precision)
+        reference, other = open_network(source, REFERENCE), open_network(target, choice)
         calls = self.calls[network]
         chosen = calls[:: max(len(calls) // N_COMPARED, 1)]
         return min(snr_db(reference(call), other(call)) for call in chosen)

@@ -16,8 +16,8 @@ from typing import Literal
 from streaming.errors import EngineError
 from streaming.manifest import NetworkName, VoiceManifest
 
-Runtime = Literal["onnx", "onnx-tensorrt", "openvino", "tensorrt", "auto", "fake"]
-Precision = Literal["fp32", "fp16", "bf16", "int8-dynamic", "int8-static"]
+Runtime = Literal["onnx", "onnx-tensorrt", "openvino", "numba", "tensorrt", "auto", "fake"]
+Precision = Literal["fp32", "fp16", "bf16", "int8-dynamic", "int8-static", "int8-weights"]
 AUTO = "auto"
 OnFailure = Literal["refuse", "fall_back"]
 
@@ -31,6 +31,7 @@ FILES: Mapping[str, Mapping[str, str]] = {
     },
     "onnx-tensorrt": {"fp32": "fp32", "fp16": "fp16", "int8-static": "int8-tensorrt"},
     "openvino": {"fp32": "fp32", "bf16": "fp32"},
+    "numba": {"int8-weights": "int8-weights"},
     "tensorrt": {"fp32": "fp32", "fp16": "fp16", "int8-static": "int8-tensorrt"},
     "fake": {"fp32": "fp32"},
 }
@@ -38,6 +39,7 @@ DEVICES: Mapping[str, tuple[str, ...]] = {
     "onnx": ("cpu", "cuda"),
     "onnx-tensorrt": ("cuda",),
     "openvino": ("cpu",),
+    "numba": ("cpu",),
     "tensorrt": ("cuda",),
     "fake": ("cpu",),
 }
@@ -50,6 +52,7 @@ MIN_SNR_DB: Mapping[str, float] = {
     "bf16": 15.0,
     "int8-dynamic": 10.0,
     "int8-static": 10.0,
+    "int8-weights": 20.0,
 }
 
 
@@ -102,7 +105,8 @@ class EnginePlan:
 
     Attributes:
         default: All that are not named. A network that the bundle does not have in this precision is run in
-            fp32; at least one must have it. The runtime `auto` is what `tuned` says.
+            fp32 (on ONNX Runtime, where the runtime has no fp32); at least one must have it. The runtime
+            `auto` is what `tuned` says.
         networks: Those that are run otherwise, in exactly this way.
         on_failure: What becomes of a network that cannot be run as chosen, or fails its self-test.
         min_snr_db: Precision to the least agreement with the reference in the self-test (dB).
@@ -151,4 +155,4 @@ class EnginePlan:
         if must_have_it or precision in manifest.networks.get(network, {}):
             manifest.network_file(network, precision)  # refuses what the bundle lacks
             return choice
-        return Choice(choice.runtime, "fp32", choice.device)
+        return Choice(choice.runtime, "fp32", choice.device) if "fp32" in FILES[choice.runtime] else REFERENCE

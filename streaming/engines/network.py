@@ -22,9 +22,10 @@ MODULES = {
     "onnx": "streaming.engines.onnx",
     "onnx-tensorrt": "streaming.engines.onnx",
     "openvino": "streaming.engines.openvino",
+    "numba": "streaming.engines.numba",
     "tensorrt": "streaming.engines.tensorrt",
 }
-EXTRAS = {"onnx": "cpu", "onnx-tensorrt": "gpu", "openvino": "openvino", "tensorrt": "trt"}
+EXTRAS = {"onnx": "cpu", "onnx-tensorrt": "gpu", "openvino": "openvino", "numba": "numba", "tensorrt": "trt"}
 
 
 class Network(Protocol):

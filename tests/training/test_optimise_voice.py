@@ -35,7 +35,7 @@ def vocoder_calls() -> list[dict[str, np.ndarray]]:
     return record_calls(source, load_manifest(source), TEXTS)["vocoder"]
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", [name for name in PRECISIONS if name != "int8-weights"])
 def test_a_voice_gets_a_precision_that_the_server_can_use(folder: Path, precision: str) -> None:
     manifest = optimise_voice(folder, folder, [precision], LINES.append, TEXTS)
     assert precision in manifest.precisions
@@ -44,6 +44,14 @@ def test_a_voice_gets_a_precision_that_the_server_can_use(folder: Path, precisio
     if precision != "int8-tensorrt":  # ONNX Runtime on the CPU runs the others
         voice = load_voice(folder, EnginePlan(Choice(precision=precision)))
         assert precision in voice.engine.name
+
+
+def test_a_decoder_that_an_older_version_exported_is_told(folder: Path) -> None:
+    """Its weights in 8 bits: tests/training/test_quantise_weights.py."""
+    lines: list[str] = []
+    with pytest.raises(VoiceBundleError, match="no network can be made int8-weights"):
+        optimise_voice(folder, folder, ["int8-weights"], lines.append, TEXTS)
+    assert lines[1:] == ["decoder.fp32.onnx is not the decoder of a Sambert voice as this version exports it"]
 
 
 def test_a_copy_leaves_the_original_alone(folder: Path, tmp_path: Path) -> None:

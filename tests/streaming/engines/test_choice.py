@@ -39,6 +39,13 @@ def test_a_network_without_the_default_precision_runs_in_fp32() -> None:
     assert "decoder.int8-dynamic" in plan.files(manifest(decoder=("int8-dynamic",)))
 
 
+def test_a_network_that_its_runtime_has_no_fp32_of_runs_on_onnx_runtime() -> None:
+    compiled = Choice("numba", "int8-weights")
+    found = EnginePlan(compiled).choices(manifest(decoder=("int8-weights",)))
+    assert found.pop("decoder") == compiled
+    assert set(found.values()) == {REFERENCE}
+
+
 def test_a_precision_that_no_network_has_is_refused() -> None:
     with pytest.raises(VoiceBundleError, match="no encoder in precision 'fp16'; known: fp32"):
         EnginePlan(Choice(precision="fp16")).choices(manifest())
@@ -55,7 +62,10 @@ def test_a_named_network_is_run_in_exactly_this_way() -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        (Choice("tvm"), "engine: found 'tvm'; allowed: onnx, onnx-tensorrt, openvino, tensorrt, fake, auto"),
+        (
+            Choice("tvm"),
+            "engine: found 'tvm'; allowed: onnx, onnx-tensorrt, openvino, numba, tensorrt, fake, auto",
+        ),
         (Choice("onnx", "bf16"), "precision: found 'bf16' for onnx; allowed: fp32, fp16"),
         (Choice("openvino", "fp32", "cuda"), "device: found 'cuda' for openvino; allowed: cpu"),
         (Choice("onnx", "fp32", "tpu"), "device: found 'tpu' for onnx; allowed: cpu, cuda"),
