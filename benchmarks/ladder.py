@@ -55,7 +55,7 @@ from streaming.synthesis.segment import SegmentSynthesis
 from streaming.types import AudioChunk, FloatArray, Phonemes, Style
 from streaming.voice import load_manifest
 
-DISTRIBUTIONS = ("zhiyin", "torch", "onnxruntime", "openvino", "numpy")
+DISTRIBUTIONS = ("zhiyin", "torch", "onnxruntime", "openvino", "numba", "numpy")
 GPU_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 TAIL_FRAMES = 64  # beyond a sentence's end, for what post-net and vocoder look ahead
 BYTES_PER_MB = 1_000_000

@@ -31,7 +31,7 @@ def add_optimise(actions: Any) -> None:
         help="add precisions to a voice",
         description="Write further precisions of a voice's networks, each held against fp32 on real "
         "sentences. A voice that ships with the project is copied to your own voices first. Needs the extra "
-        "`training`.",
+        "`optimize`; int8-weights needs `numba` too.",
     )
     parser.add_argument("name")
     parser.add_argument(
@@ -61,7 +61,7 @@ def optimise(parsed: argparse.Namespace) -> int:
     texts = None if parsed.calibration is None else _read_texts(parsed.calibration)
     if find_spec("onnx") is None:
         raise ConfigError(
-            "optimizing needs onnx, once: make install-training, or pip install 'zhiyin[training]'"
+            "optimizing needs onnx, once: pip install 'zhiyin[optimize]', or make install-training"
         )
     from streaming.recorded_calls import TEXTS
     from training.optimise_voice import optimise_voice

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from streaming.engines.decoder_weights import EPSILON, DecoderLayer, DecoderWeights, Linear, Norm
@@ -36,7 +37,7 @@ def write_decoder_weights(source: Path, target: Path) -> bool:
     n_layers, left = divmod(len(products) - BEFORE_LAYERS - 1, PER_LAYER)
     if n_layers < 1 or left or len(norms) != NORMS_PER_LAYER * n_layers + 1 or not _plain(products, norms):
         return False
-    arrays = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    arrays = _constants(graph)
     if not all(name in arrays for node in (*products, *norms) for name in node.input[1:]):
         return False
     linear = [Linear.quantised(*(arrays[name] for name in node.input[1:])) for node in products]
@@ -50,6 +51,15 @@ def write_decoder_weights(source: Path, target: Path) -> bool:
     layers = tuple(layer(index) for index in range(n_layers))
     DecoderWeights((linear[0], linear[1]), linear[2], layers, norm[-1], linear[-1]).save(target)
     return True
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, NDArray[Any]]:
+    """Return the weights by name; of equal ones the exporter keeps one, and names the others by Identity."""
+    arrays = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Identity" and node.input[0] in arrays:
+            arrays[node.output[0]] = arrays[node.input[0]]
+    return arrays
 
 
 def _plain(products: Sequence[onnx.NodeProto], norms: Sequence[onnx.NodeProto]) -> bool:

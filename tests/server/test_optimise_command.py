@@ -36,7 +36,7 @@ def test_without_onnx_it_is_said_what_brings_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(optimise_command, "find_spec", lambda name: None)
-    assert "pip install 'zhiyin[training]'" in refused(capsys, "voices", "optimize", "shanquan")
+    assert "pip install 'zhiyin[optimize]'" in refused(capsys, "voices", "optimize", "shanquan")
 
 
 def test_a_voice_of_the_project_is_copied_and_ones_own_is_not(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from server.voice_folders import EMBEDDED_VOICES
 from streaming.engines.bundle import BundleEngine, snr_db
 from streaming.engines.choice import REFERENCE, Choice, EnginePlan
+from streaming.engines.decoder_weights import load_decoder_weights
 from streaming.engines.network import open_network
 from streaming.loaded_voice import load_voice
 from streaming.recorded_calls import record_calls
@@ -53,6 +54,19 @@ def test_the_shipped_voice_speaks_with_it_beside_its_other_networks(tmp_path: Pa
         levels.append(float(np.sqrt(np.mean(np.square(samples)))))
     assert lengths[0] == lengths[1]  # durations are the encoder's
     assert levels[0] == pytest.approx(levels[1], rel=0.05)
+
+
+def test_weights_that_are_shared_are_found(tmp_path: Path) -> None:
+    """As the exporter writes a checkpoint in which two layers have the same bias."""
+    model = onnx.load(SHANQUAN / "decoder.fp32.onnx")
+    products = [node for node in model.graph.node if node.op_type == "Gemm"]
+    first, second = products[3], products[7]  # qkv of two layers
+    second.input[2] = "shared"
+    model.graph.node.insert(0, onnx.helper.make_node("Identity", [first.input[2]], ["shared"]))
+    onnx.save(model, tmp_path / "shared.onnx")
+    assert write_decoder_weights(tmp_path / "shared.onnx", tmp_path / "x.npz")
+    layers = load_decoder_weights(tmp_path / "x.npz").layers
+    np.testing.assert_array_equal(layers[0].qkv.bias, layers[1].qkv.bias)
 
 
 def test_what_is_no_decoder_step_is_left_out(tmp_path: Path) -> None:
