@@ -53,7 +53,7 @@ jit = numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def _linear(x, y, weights, floats, at):  # type: ignore[no-untyped-def]
     """Set y to scale * (x @ weight) + bias, of what stands at `at`; return where the next weights stand.
 
-    By columns: sums side by side need no adding up at the end, and all of a row's scale once.
+    By columns: sums that stand side by side need no adding up at the end.
     """
     n_in, n_out = x.size, y.size
     weight = weights[at[0] : at[0] + n_in * n_out].reshape(n_in, n_out)
