@@ -17,6 +17,7 @@ from typing import Any
 from server.flags import add_config_flags, config_of
 from server.import_command import print_progress
 from server.voices_command import folder_of_voice_or_default
+from streaming.engines.choice import FILES
 from streaming.engines.cuda_device import open_device
 from streaming.engines.engine_cache import EngineCache, EngineKey, Range
 from streaming.engines.tensorrt_build import RTX_TARGET, Library, build_engine, library_version
@@ -25,6 +26,7 @@ from streaming.manifest import NetworkName
 from streaming.sambert_manifest import SambertManifest, as_sambert
 from streaming.voice import load_manifest, verify_files
 
+BUILT = tuple(FILES["tensorrt"].values())
 LIBRARIES: tuple[Library, ...] = ("tensorrt", "tensorrt_rtx")
 BATCHES = (1, 8, 32)  # of the networks that serve several streams at once
 STACKABLE: tuple[NetworkName, ...] = ("decoder", "postnet", "vocoder")
@@ -45,9 +47,7 @@ def add_engine(commands: Any) -> None:
     )
     build.add_argument("name", nargs="?", default="", help="the default voice if left out")
     build.add_argument("--library", choices=LIBRARIES, default="tensorrt")
-    build.add_argument(
-        "--precision", default="fp32", help="fp32, fp16 or int8-tensorrt, as the voice has them"
-    )
+    build.add_argument("--precision", default="fp32", choices=BUILT, help="as the voice has them (fp32)")
     build.add_argument(
         "--cache", type=Path, metavar="DIR", help="where engines are kept (voice.engine_folder)"
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,16 +54,13 @@ def optimise(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit status.
 
     Raises:
-        ConfigError: onnx is not installed, or the file of texts cannot be read.
+        ConfigError: A library is not installed, or the file of texts cannot be read.
         UnknownVoiceError: No such voice.
         VoiceBundleError: The voice is broken, or cannot be had in a precision; nothing was written.
     """
     folder = voice_folder(config_of(parsed), parsed.name)
     texts = None if parsed.calibration is None else _read_texts(parsed.calibration)
-    if find_spec("onnx") is None:
-        raise ConfigError(
-            "optimizing needs onnx, once: pip install 'zhiyin[optimize]', or make install-training"
-        )
+    _require_libraries(parsed.precision)
     from streaming.recorded_calls import TEXTS
     from training.optimise_voice import optimise_voice
 
@@ -75,10 +73,22 @@ def optimise(parsed: argparse.Namespace) -> int:
         raise VoiceBundleError(f"not optimized: {error}") from error
     sys.stdout.write(f"{target}\n")
     print_progress(
-        f"{manifest.name} now has {', '.join(manifest.precisions)}; choose one with voice.precision; "
-        f"a running server notices after `zhiyin voices reload`"
+        f"{manifest.name} now has {', '.join(manifest.precisions)}; `zhiyin tune {manifest.name}` finds what "
+        f"is fastest here, docs/performance.md says how to choose by hand; a running server notices after "
+        f"`zhiyin voices reload`"
     )
     return 0
+
+
+def _require_libraries(precisions: Sequence[str]) -> None:
+    """Ask for everything before minutes of work."""
+    needed = {"onnx": "optimize", "onnxruntime": "cpu"}
+    if "int8-weights" in precisions:
+        needed["numba"] = "numba"
+    missing = {library: extra for library, extra in needed.items() if find_spec(library) is None}
+    if missing:
+        libraries, extras = " and ".join(missing), ",".join(missing.values())
+        raise ConfigError(f"optimizing needs {libraries}, once: pip install 'zhiyin[{extras}]'")
 
 
 def _target(folder: Path, into: Path | None) -> Path:

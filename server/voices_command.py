@@ -17,8 +17,8 @@ from pathlib import Path
 from server.backend import open_library
 from server.config import ServerConfig
 from server.voice_folders import EMBEDDED_VOICES, voice_folders
-from streaming.engines.choice import FILES, Choice, EnginePlan
-from streaming.errors import ConfigError, UnknownVoiceError, VoiceBundleError
+from streaming.engines.choice import EnginePlan, processor_choice
+from streaming.errors import ConfigError, MissingLibraryError, UnknownVoiceError, VoiceBundleError
 from streaming.loaded_voice import load_voice
 from streaming.manifest import VoiceManifest
 from streaming.voice import dump_manifest, find_voices, load_manifest
@@ -26,17 +26,22 @@ from streaming.voice import dump_manifest, find_voices, load_manifest
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The outcome for one voice; `reason` is "" where all is well."""
+    """The outcome for one voice; `reason` is "" where all is well.
+
+    `precisions` were spoken in; of those that are `not_run` only the checksums were compared.
+    """
 
     name: str
     reason: str
     precisions: tuple[str, ...] = ()
     took_s: float = 0.0
+    not_run: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.reason:
             return f"FAILED {self.name}: {self.reason}"
-        return f"ok     {self.name}: {', '.join(self.precisions)}, {self.took_s:.1f} s"
+        left = f"; checksums only, as nothing here runs it: {', '.join(self.not_run)}" if self.not_run else ""
+        return f"ok     {self.name}: {', '.join(self.precisions)}, {self.took_s:.1f} s{left}"
 
 
 def list_voices(config: ServerConfig) -> str:
@@ -163,11 +168,26 @@ def _verified(name: str, folder: Path) -> Verified:
         precisions = load_manifest(folder).precisions
         if not precisions:
             return Verified(name, f"{folder}: no precision has all networks")
-        for precision in [name for name in precisions if name in FILES["onnx"]]:
-            load_voice(folder, EnginePlan(Choice(precision=precision)))
+        run = [precision for precision in precisions if _is_run(folder, precision)]
     except VoiceBundleError as error:
         return Verified(name, str(error))
-    return Verified(name, "", precisions, time.perf_counter() - started_s)
+    not_run = tuple(precision for precision in precisions if precision not in run)
+    return Verified(name, "", tuple(run), time.perf_counter() - started_s, not_run)
+
+
+def _is_run(folder: Path, precision: str) -> bool:
+    """Load and try a voice in a precision; return whether this processor and its libraries can.
+
+    Raises:
+        VoiceBundleError: The voice is broken.
+    """
+    if (choice := processor_choice(precision)) is None:
+        return False
+    try:
+        load_voice(folder, EnginePlan(choice))
+    except MissingLibraryError:
+        return False
+    return True
 
 
 def _line(manifest: VoiceManifest, is_default: bool) -> str:

@@ -165,6 +165,10 @@ class EngineError(VoiceBundleError):
     code = "engine"
 
 
+class MissingLibraryError(EngineError):
+    """What runs a network is not installed, or cannot be imported."""
+
+
 class ConfigError(StreamError):
     """The configuration is not valid."""
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streaming.engines.bundle import snr_db
-from streaming.engines.choice import MIN_SNR_DB, REFERENCE, Choice
+from streaming.engines.choice import MIN_SNR_DB, REFERENCE, processor_choice
 from streaming.engines.network import open_network
-from streaming.errors import VoiceBundleError
+from streaming.errors import MissingLibraryError, VoiceBundleError
 from streaming.manifest import NetworkName, VoiceManifest
 from streaming.recorded_calls import TEXTS, record_calls
 from streaming.synthesis.engine import Array
@@ -31,7 +31,6 @@ Progress = Callable[[str], None]
 Calls = Mapping[NetworkName, Sequence[Mapping[str, Array]]]
 
 PRECISIONS = ("int8-dynamic", "int8-static", "int8-weights", "fp16", "int8-tensorrt")
-RUNTIMES = {"int8-weights": "numba"}  # where it is not ONNX Runtime that reads the file
 SUFFIXES = {"int8-weights": "npz"}
 N_COMPARED = 8  # calls
 
@@ -64,15 +63,23 @@ class _Workshop:
         size_mb, before_mb = target.stat().st_size / 1e6, source.stat().st_size / 1e6
         text = f"{network} {precision}: {before_mb:.1f} -> {size_mb:.1f} MB"
         if precision in MIN_SNR_DB:
-            agreement = self._agreement_db(network, precision, source, target)
+            try:
+                agreement = self._agreement_db(network, precision, source, target)
+            except MissingLibraryError:
+                raise
+            except VoiceBundleError as error:
+                return self._left_out(f"{text}: {error}", target)
             if agreement < MIN_SNR_DB[precision]:
-                self.progress(f"{text}, agrees with fp32 to {agreement:.1f} dB only: left out")
-                target.unlink()
-                return False
+                return self._left_out(f"{text}, agrees with fp32 to {agreement:.1f} dB only", target)
             text += f", agrees with fp32 to {agreement:.1f} dB"
         self.progress(text)
         self.files.setdefault(network, {})[precision] = target.name
         return True
+
+    def _left_out(self, text: str, target: Path) -> bool:
+        self.progress(f"{text}: left out")
+        target.unlink()
+        return False
 
     def _write(self, network: NetworkName, precision: str, source: Path, target: Path) -> bool:
         if precision == "fp16":
@@ -109,7 +116,8 @@ class _Workshop:
         return found is not None
 
     def _agreement_db(self, network: NetworkName, precision: str, source: Path, target: Path) -> float:
-        choice = Choice(RUNTIMES.get(precision, REFERENCE.runtime), precision)
+        choice = processor_choice(precision)
+        assert choice is not None  # those that only a GPU runs have no limit here
         reference, other = open_network(source, REFERENCE), open_network(target, choice)
         calls = self.calls[network]
         chosen = calls[:: max(len(calls) // N_COMPARED, 1)]

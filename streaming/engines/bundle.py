@@ -51,7 +51,7 @@ class BundleEngine:
             try:
                 self._open(network, choice)
             except EngineError as error:
-                self._fall_back(network, choice, str(error))
+                self._fall_back(network, choice, error)
 
     @property
     def name(self) -> str:
@@ -102,18 +102,18 @@ class BundleEngine:
             )  # fmt: skip
             if not found[network] >= limit:
                 reason = f"it agrees with fp32 to {found[network]:.1f} dB; needed are {limit:g}"
-                self._fall_back(network, choice, reason)
+                self._fall_back(network, choice, EngineError(reason))
         return found
 
-    def _fall_back(self, network: NetworkName, choice: Choice, reason: str) -> None:
+    def _fall_back(self, network: NetworkName, choice: Choice, reason: EngineError) -> None:
         """Run a network like the reference from now on, if the plan allows it; loudly.
 
         Raises:
-            EngineError: The plan says `refuse`.
+            EngineError: The plan says `refuse`; of the class of the reason.
         """
         text = f"voice {self._manifest.name}: {network} cannot be run in {choice.name}: {reason}"
         if self._plan.on_failure == "refuse":
-            raise EngineError(text)
+            raise type(reason)(text) from reason
         logger.error("%s; it falls back to %s", text, REFERENCE.name)
         self._open(network, REFERENCE)
 

@@ -95,6 +95,15 @@ class Choice:
         return files[self.precision]
 
 
+def processor_choice(file_precision: str) -> Choice | None:
+    """Return how a file of a bundle is run on a processor, None if no runtime here does."""
+    for runtime, files in FILES.items():
+        for precision, file in files.items():
+            if file == file_precision and "cpu" in DEVICES[runtime]:
+                return Choice(runtime, precision)
+    return None
+
+
 REFERENCE = Choice()
 """What every other choice is held against."""
 

@@ -15,6 +15,7 @@ calibrated.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +28,12 @@ from streaming.errors import VoiceBundleError
 from streaming.types import FloatArray
 
 MAX_INT8 = 127
+# What numpy and zipfile raise for files that are cut off, damaged, encrypted, compressed in unknown ways, of
+# another kind, or that claim to be larger than the memory.
+ARCHIVE_ERRORS = (
+    *(OSError, ValueError, EOFError, TypeError, AttributeError, MemoryError),
+    *(RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error),
+)
 MULTIPLE = 4
 """What the widths inside a layer are multiples of: so many inputs are taken at once."""
 EPSILON = 1e-6
@@ -127,7 +134,7 @@ def load_decoder_weights(path: Path) -> DecoderWeights:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, MemoryError, zipfile.BadZipFile) as error:
+    except ARCHIVE_ERRORS as error:
         raise VoiceBundleError(f"{path}: not an archive of arrays: {error}") from error
     return _Reader(path, arrays).decoder()
 
@@ -135,7 +142,7 @@ def load_decoder_weights(path: Path) -> DecoderWeights:
 class _Reader:
     """Takes arrays by name and checks what it takes."""
 
-    def __init__(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, path: Path, arrays: Mapping[str, Any]) -> None:
         self._path = path
         self._arrays = arrays
 
@@ -187,6 +194,8 @@ class _Reader:
         if name not in self._arrays:
             raise VoiceBundleError(f"{self._path}: no array {name!r}")
         array = self._arrays[name]
+        if not isinstance(array, np.ndarray):  # what is no .npy comes as bytes
+            raise self._wrong(name, type(array).__name__, "an array")
         fits = array.ndim == len(shape) and all(
             size == wanted or (wanted is None and size)
             for size, wanted in zip(array.shape, shape, strict=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from streaming.engines.choice import Choice
-from streaming.errors import EngineError
+from streaming.errors import MissingLibraryError
 from streaming.synthesis.engine import Array
 
 OUTPUT_SUFFIX = "_out"  # ONNX names are unique: an output named like an input carries this in the file
@@ -45,15 +45,18 @@ def open_network(path: Path, choice: Choice, engines: Path = Path()) -> Network:
         engines: Where engines for NVIDIA GPUs are kept.
 
     Raises:
-        EngineError: The library is not installed, or this machine cannot do what was chosen.
+        MissingLibraryError: The library is not installed, or cannot be imported.
+        EngineError: This machine cannot do what was chosen.
         VoiceBundleError: The file is not a network of this project's contract.
     """
     try:
         module = importlib.import_module(MODULES[choice.runtime])
     except ModuleNotFoundError as error:
         extra = EXTRAS[choice.runtime]
-        raise EngineError(
+        raise MissingLibraryError(
             f"{choice.runtime}: {error.name} is not installed; pip install 'zhiyin[{extra}]'"
         ) from None
+    except ImportError as error:  # it is there, but not for this Python, numpy or system
+        raise MissingLibraryError(f"{choice.runtime}: {error}") from error
     network: Network = module.open_network(path, choice, engines)
     return network

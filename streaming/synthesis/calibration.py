@@ -5,7 +5,8 @@ Output  rows per network
 State   none
 On a CPU a decoder step reads all its weights for very little work, so company is cheap; a vocoder block is
 all work, so company gains nothing and makes everybody wait for the last. Which is which depends on the sizes
-of the networks and on the machine.
+of the networks and on the machine. Rows also share what a call costs outside of its network, which is more
+than a decoder step that is one compiled function.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from streaming.synthesis.steps import NetworkCall, stack_inputs
 MAX_ROWS = 32
 REPETITIONS = 3  # the fastest counts: whatever else the machine does only makes a call slower
 LEAST_GAIN = 0.08  # by which twice the rows must lower the time per row
+CALL_S = (
+    0.0002  # what a call costs beside its network: to choose it, to wake a thread, the interpreter's lock
+)
 
 
 def rows_that_pay(
@@ -58,4 +62,4 @@ def _call_s(engine: Engine, call: NetworkCall, n_rows: int, clock: Callable[[], 
         begun_s = clock()
         engine.run(call.network, inputs)
         times.append(clock() - begun_s)
-    return min(times)
+    return CALL_S + min(times)

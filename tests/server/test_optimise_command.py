@@ -36,7 +36,23 @@ def test_without_onnx_it_is_said_what_brings_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(optimise_command, "find_spec", lambda name: None)
-    assert "pip install 'zhiyin[optimize]'" in refused(capsys, "voices", "optimize", "shanquan")
+    assert "needs onnx and onnxruntime, once: pip install 'zhiyin[optimize,cpu]'" in refused(
+        capsys, "voices", "optimize", "shanquan"
+    )
+
+
+def test_without_numba_nothing_is_begun(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(optimise_command, "find_spec", lambda name: None if name == "numba" else name)
+    asked = ("voices", "optimize", "shanquan", "--precision", "int8-static,int8-weights")
+    assert "optimizing needs numba, once: pip install 'zhiyin[numba]'" in refused(capsys, *asked)
+
+
+def test_engines_are_built_of_what_tensorrt_reads_only(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["engine", "build", "shanquan", "--precision", "int8-weights"])
+    assert "invalid choice: 'int8-weights'" in capsys.readouterr().err
 
 
 def test_a_voice_of_the_project_is_copied_and_ones_own_is_not(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from server.voices_command import (
     verify_voices,
 )
 from streaming.errors import ConfigError, UnknownVoiceError, VoiceBundleError
+from streaming.voice import dump_manifest, load_manifest
 from tests.streaming.doubles import VOICES, write_bundle
 
 FAKE = ServerConfig(voice=VoiceConfig(engine="fake"))
@@ -82,6 +85,39 @@ def test_verify_finds_a_flipped_byte_and_a_broken_manifest_and_passes_the_rest(t
     assert fine.startswith("ok     fine: fp32, ")
     assert flipped.startswith("FAILED flipped: ")
     assert "decoder.fp32.onnx: sha256 is" in flipped
+
+
+def with_precision(folder: Path, network: str, precision: str, file: str, content: bytes) -> Path:
+    """Add a file to a copy of the small voice, with its true checksum."""
+    shutil.copytree(VOICES / "tiny_16k", folder / "tiny_16k")
+    (folder / "tiny_16k" / file).write_bytes(content)
+    manifest = load_manifest(folder / "tiny_16k")
+    networks = {name: dict(files) for name, files in manifest.networks.items()}
+    networks[network][precision] = file
+    sums = {**manifest.sha256, file: hashlib.sha256(content).hexdigest()}
+    changed = manifest.changed(networks=networks, sha256=sums)
+    (folder / "tiny_16k" / "voice.yaml").write_text(dump_manifest(changed), encoding="utf-8")
+    return folder
+
+
+def test_verify_opens_the_files_of_every_runtime(tmp_path: Path) -> None:
+    with_precision(tmp_path, "decoder", "int8-weights", "decoder.npz", b"no archive")
+    (outcome,) = verify_voices(only(tmp_path), [])
+    assert "decoder.npz: not an archive of arrays" in outcome.reason
+
+
+def test_verify_says_of_what_it_only_compared_the_checksums(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_precision(tmp_path / "gpu", "vocoder", "int8-tensorrt", "vocoder.onnx", b"for a GPU")
+    (outcome,) = verify_voices(only(tmp_path / "gpu"), [])
+    assert str(outcome).startswith("ok     tiny_16k: fp32, ")
+    assert str(outcome).endswith("; checksums only, as nothing here runs it: int8-tensorrt")
+    with_precision(tmp_path / "npz", "decoder", "int8-weights", "decoder.npz", b"not opened")
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "streaming.engines.numba", raising=False)
+    (outcome,) = verify_voices(only(tmp_path / "npz"), [])
+    assert outcome.not_run == ("int8-weights",)
 
 
 def test_verify_checks_the_named_voices_only(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from server import optimise_command
 from streaming.engines.bundle import BundleEngine
 from streaming.engines.choice import Choice, EnginePlan
 from streaming.errors import UnspeakableTextError, VoiceBundleError
@@ -44,6 +45,26 @@ def test_a_voice_gets_a_precision_that_the_server_can_use(folder: Path, precisio
     if precision != "int8-tensorrt":  # ONNX Runtime on the CPU runs the others
         voice = load_voice(folder, EnginePlan(Choice(precision=precision)))
         assert precision in voice.engine.name
+
+
+def test_the_command_knows_the_precisions() -> None:
+    assert optimise_command.PRECISIONS == PRECISIONS
+
+
+def test_a_file_that_its_engine_refuses_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_garbage(source: Path, target: Path) -> bool:
+        target.write_bytes(b"no archive")
+        return True
+
+    monkeypatch.setattr("training.optimise_voice.write_decoder_weights", write_garbage)
+    lines: list[str] = []
+    manifest = optimise_voice(folder, folder, ["int8-dynamic"], lines.append, TEXTS)
+    with pytest.raises(VoiceBundleError, match="no network can be made int8-weights"):
+        optimise_voice(folder, folder, ["int8-weights"], lines.append, TEXTS)
+    assert lines[-1].endswith("left out")
+    assert "not an archive of arrays" in lines[-1]
+    assert load_manifest(folder) == manifest
+    assert not (folder / "decoder.int8-weights.npz").exists()
 
 
 def test_a_decoder_that_an_older_version_exported_is_told(folder: Path) -> None:

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from streaming.engines.choice import DEVICES, FILES, MIN_SNR_DB, REFERENCE, Choice, EnginePlan
+from streaming.engines.choice import (
+    DEVICES,
+    FILES,
+    MIN_SNR_DB,
+    REFERENCE,
+    Choice,
+    EnginePlan,
+    processor_choice,
+)
 from streaming.engines.fake import fake_manifest
 from streaming.errors import EngineError, VoiceBundleError
 from streaming.sambert_manifest import SambertManifest
@@ -92,6 +100,13 @@ def test_a_voice_that_is_not_tuned_is_not_asked_about_without_auto() -> None:
         raise AssertionError
 
     assert set(EnginePlan(tuned=fail).choices(manifest()).values()) == {REFERENCE}
+
+
+def test_a_file_is_run_by_what_reads_it_on_a_processor() -> None:
+    assert processor_choice("fp32") == REFERENCE
+    assert processor_choice("int8-static") == Choice(precision="int8-static")
+    assert processor_choice("int8-weights") == Choice("numba", "int8-weights")
+    assert processor_choice("int8-tensorrt") is None
 
 
 def test_every_runtime_has_devices_and_every_precision_a_limit() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,24 @@ def npy() -> bytes:
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"\x08\x01 an onnx file", npy()])
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "decoder.npz"
+    path.write_bytes(content)
+    with pytest.raises(VoiceBundleError, match="not an archive of arrays"):
+        load_decoder_weights(path)
+
+
+def test_a_member_that_is_no_array_is_refused(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("norm.gain", b"no magic")
+    with pytest.raises(VoiceBundleError, match=r"norm.gain: found bytes; needed: an array|not an archive"):
+        load_decoder_weights(path)
+
+
+def test_an_archive_whose_compression_is_damaged_is_refused(path: Path) -> None:
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez_compressed(path, **arrays)
+    content = bytearray(path.read_bytes())
+    content[60:400] = bytes(340)
     path.write_bytes(content)
     with pytest.raises(VoiceBundleError, match="not an archive of arrays"):
         load_decoder_weights(path)
