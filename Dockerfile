@@ -1,6 +1,7 @@
 # Zhiyin in two images, each with the embedded voice inside: no download at start, no root.
 #
 #   docker build -t zhiyin .                       for CPUs
+#   docker build -t zhiyin --build-arg EXTRAS=cpu,codecs,numba .    the same with the compiled decoder
 #   docker build -t zhiyin:gpu --target gpu .      for NVIDIA GPUs: CUDA 13, ONNX Runtime with CUDA, TensorRT 11
 #
 #   docker run --rm -p 8080:8080 zhiyin
@@ -44,11 +45,12 @@ CMD ["serve", "--host", "0.0.0.0", "--port", "8080"]
 
 # --- CPU: the last stage, and so the default target ----------------------------------------------------------------
 FROM python:3.12-slim AS build-cpu
+ARG EXTRAS=cpu,codecs
 WORKDIR /src
 COPY . .
 # A virtual environment is the one thing that moves to the final image: no pip cache, no sources, no build tools.
 RUN python -m venv /opt/zhiyin \
-    && /opt/zhiyin/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".[cpu,codecs]"
+    && /opt/zhiyin/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".[${EXTRAS}]"
 
 FROM python:3.12-slim AS cpu
 RUN useradd --system --uid 10001 --home-dir /nonexistent --no-create-home zhiyin \
@@ -57,6 +59,7 @@ RUN useradd --system --uid 10001 --home-dir /nonexistent --no-create-home zhiyin
 COPY --from=build-cpu /opt/zhiyin /opt/zhiyin
 ENV PATH=/opt/zhiyin/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    NUMBA_CACHE_DIR=/var/cache/zhiyin/numba \
     ZHIYIN_VOICES=/voices \
     ZHIYIN_VOICE__ENGINE_FOLDER=/var/cache/zhiyin/engines
 USER 10001

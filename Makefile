@@ -16,7 +16,7 @@ PACKAGES := pyproject.toml constraints.txt
 SOURCES := server streaming clients training benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-training train-voice serve test test-training test-image test-browser browser-types bench-browser interop format bench-ttfc bench-cache bench-load bench-protocols bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
+.PHONY: help install install-training train-voice serve tune test test-training test-image test-browser browser-types bench-browser interop format bench-ttfc bench-cache bench-load bench-protocols bench-killed bench-import bench-ladder bench-quality engines lock clean distclean
 .PHONY: check check-format check-lint check-types check-imports
 .DELETE_ON_ERROR:
 
@@ -31,6 +31,11 @@ install-training: $(VENV)/.stamp-training  ## The same with torch and all that t
 
 serve: $(VENV)/.stamp-install  ## Start the server with the embedded voice on HOST:PORT
 	@exec $(BIN)/zhiyin serve --host $(HOST) --port $(PORT) $(ARGS)
+
+tune: $(VENV)/.stamp-install  ## Find what runs VOICE fastest here; then: ZHIYIN_VOICE__ENGINE=auto make serve
+	@$(PIP) install --quiet -c constraints.txt -e ".[optimize,numba]"
+	$(BIN)/zhiyin voices optimize $(VOICE) --precision int8-static,int8-weights
+	$(BIN)/zhiyin tune $(VOICE)
 
 test: $(VENV)/.stamp-dev  ## Run the tests that need no torch
 	$(BIN)/python -m pytest --ignore=tests/training --ignore=tests/image --ignore=tests/interop --ignore=tests/browser $(ARGS)

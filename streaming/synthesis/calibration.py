@@ -20,9 +20,8 @@ from streaming.synthesis.steps import NetworkCall, stack_inputs
 MAX_ROWS = 32
 REPETITIONS = 3  # the fastest counts: whatever else the machine does only makes a call slower
 LEAST_GAIN = 0.08  # by which twice the rows must lower the time per row
-CALL_S = (
-    0.0002  # what a call costs beside its network: to choose it, to wake a thread, the interpreter's lock
-)
+# What a call costs beside its network: to choose it, to wake a thread, the interpreter's lock (lab-log).
+CALL_S = 0.0002
 
 
 def rows_that_pay(

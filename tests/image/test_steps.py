@@ -96,6 +96,9 @@ class Image:
             source, target = value.split()[1:]
             assert source == target
             assert Path(self.rebased(source)).exists()
+        elif kind == "ARG":
+            name, _, default = value.partition("=")
+            self.environment[name] = default
         elif kind == "ENV":
             for name, text in re.findall(r"(\w+)=(\S+)", value):
                 old = self.environment.get(name, "")
