@@ -48,8 +48,8 @@ NO_WINDOW = (0, 0, 0, 0, 0)
 LOWEST = np.float32(np.finfo(np.float32).min)
 
 # What the compiler may do for speed. Nowhere `nnan` and `ninf`: masks are infinite, and a stream that goes
-# wrong is known by what is not a number. Sums in another order only where nothing is written: a loop that writes
-# has a second form, for arrays that lie close to each other, and both must round alike.
+# wrong is known by what is not a number. Sums in another order only where nothing is written: a loop that
+# writes has a second form, for arrays that lie close to each other, and both must round alike.
 FAST = {"contract", "nsz", "arcp"}
 ANY_ORDER = FAST | {"reassoc"}
 N_SIZES = 4

@@ -114,7 +114,8 @@ class Image:
         if parts:
             script = self.rebased("&&".join(parts))
             where = self.root if self.workdir == "/" else self.rebased(self.workdir)
-            subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=where, check=True)
+            shell = ["bash", "-euo", "pipefail", "-c", script]
+            subprocess.run(shell, cwd=where, env=self.environment, check=True)
 
 
 @pytest.fixture(scope="module")
