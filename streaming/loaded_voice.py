@@ -62,7 +62,7 @@ class LoadedVoice:
         """Speak one short sentence into the void, so that the first user does not pay for it.
 
         Returns:
-            The last call of each network.
+            The largest call of each network.
 
         Raises:
             VoiceBundleError: The networks fail or are not those of the manifest.
@@ -76,7 +76,8 @@ class LoadedVoice:
                 progress.resume()
                 while (call := progress.call) is not None:
                     assert isinstance(call, NetworkCall)  # the frontend has spoken already
-                    calls[call.network] = call
+                    if call.network not in calls or call.size >= calls[call.network].size:
+                        calls[call.network] = call
                     progress.resume(perform(self.engine, call))
                 spoken = progress.result
             return list(calls.values())
@@ -121,7 +122,7 @@ def load_voice(folder: Path, plan: EnginePlan | None = None) -> LoadedVoice:
     if any(choice != REFERENCE for choice in engine.choices.values()):
         reference = BundleEngine(folder, manifest)
         calls = LoadedVoice(manifest, reference, frontend).warm_up()
-        engine.test(reference, {call.network: call.inputs for call in calls})
+        engine.test(reference, {call.network: call.example() for call in calls})
     logger.info("voice %s: %s", manifest.name, engine.name)
     voice = LoadedVoice(manifest, engine, frontend)
     calls = voice.warm_up()

@@ -1,4 +1,4 @@
-"""The acoustic half of one segment: phonemes to feature frames, decoder step by decoder step.
+"""The acoustic half of one segment: phonemes to feature frames, block by block.
 
 Input   Phonemes and Style
 Output  the network calls that are needed; MelChunk per block of the grid
@@ -15,6 +15,7 @@ import numpy as np
 
 from streaming.errors import SynthesisError
 from streaming.sambert_manifest import SambertManifest
+from streaming.synthesis.decoder_steps import DecoderSteps
 from streaming.synthesis.durations import DurationPlan, plan_durations
 from streaming.synthesis.engine import Array
 from streaming.synthesis.grid import BlockPlan
@@ -101,9 +102,9 @@ class AcousticStream:
         if start >= n_frames:
             return MelChunk(np.zeros((0, self._sizes.n_features), np.float32), n_frames)
         decoded = np.zeros((1, (block.end_step - block.start_step) * r, self._sizes.n_features), np.float32)
-        for step in range(block.start_step, min(block.end_step, self.plan.n_steps)):
-            decoded[0, step * r - group_start :][:r] = yield from self._step(step)
-        self._self_k, self._self_v = owned(self._self_k), owned(self._self_v)
+        n_steps = min(block.end_step, self.plan.n_steps) - block.start_step
+        if n_steps > 0:
+            decoded[0, : n_steps * r] = yield from self._steps(block.start_step, n_steps)
         decoded[0, max(n_frames - group_start, 0) :] = 0.0  # rows beyond T (spec section 1.6)
         inputs: dict[str, Array] = {
             "frames": decoded,
@@ -119,28 +120,29 @@ class AcousticStream:
             raise SynthesisError(msg)
         return MelChunk(frames, max(start, 0))
 
-    def _step(self, step: int) -> Steps[FloatArray]:
-        """One decoder step: [r, n_features]; moves the windows on by one slot."""
-        window = self.plan.window
-        mem_mask, self_mask = self._masks(step)
+    def _steps(self, first: int, n_steps: int) -> Steps[FloatArray]:
+        """Decoder steps: [n_steps * r, n_features]; moves the windows on by as many slots."""
+        steps, slots = slice(first, first + n_steps), slice(first, first + n_steps - 1 + self.plan.window)
+        masks = zip(*(self._masks(step) for step in range(first, first + n_steps)), strict=True)
+        mem_mask, self_mask = (np.stack(of_steps, axis=1) for of_steps in masks)
         inputs: dict[str, Array] = {
             "prev": self._prev,
-            "row": self._rows[step : step + 1],
-            "mem_k": self._mem_k[:, :, :, step : step + window],
-            "mem_v": self._mem_v[:, :, :, step : step + window],
+            "row": self._rows[None, steps],
+            "mem_k": self._mem_k[:, :, :, slots],
+            "mem_v": self._mem_v[:, :, :, slots],
             "mem_mask": mem_mask,
             "self_k": self._self_k,
             "self_v": self._self_v,
             "self_mask": self_mask,
         }
-        out = yield NetworkCall("decoder", inputs, "decoder_ms", stackable=True)
-        self._self_k, self._self_v = as_state(out["self_k"]), as_state(out["self_v"])
+        out = yield DecoderSteps("decoder", inputs, "decoder_ms", stackable=True)
+        self._self_k, self._self_v = owned(as_state(out["self_k"])), owned(as_state(out["self_v"]))
         frames = np.asarray(out["frames"][0], np.float32)
         self._prev = frames[None, -1].copy()
         return frames
 
     def _masks(self, step: int) -> tuple[FloatArray, FloatArray]:
-        """Masks of the window: memory rows step..step+band, own history step-band..step.
+        """Masks [1, W] of the window: memory rows step..step+band, own history step-band..step.
 
         Slot i of the memory window is row step + i; slot W-1-i of the history is step - i.
         """

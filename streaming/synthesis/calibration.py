@@ -22,6 +22,7 @@ REPETITIONS = 3  # the fastest counts: whatever else the machine does only makes
 LEAST_GAIN = 0.08  # by which twice the rows must lower the time per row
 # What a call costs beside its network: to choose it, to wake a thread, the interpreter's lock (lab-log).
 CALL_S = 0.0002
+LONGEST_CALL_S = 0.005  # what others may wait for a call in any case
 
 
 def rows_that_pay(
@@ -29,7 +30,8 @@ def rows_that_pay(
 ) -> dict[NetworkName, int]:
     """Return how many rows each network of `calls` should take at most, if more than one.
 
-    Rows are doubled for as long as that lowers the time per row. Blocking: as long as a few dozen calls.
+    Rows are doubled for as long as that lowers the time per row, and no call takes longer than the longest of
+    a single row, or than 5 ms. Blocking: as long as a few dozen calls.
 
     Args:
         engine: What runs the networks.
@@ -39,18 +41,24 @@ def rows_that_pay(
     Raises:
         SynthesisError: A network failed.
     """
-    rows = {call.network: _most_rows(engine, call, clock) for call in calls if call.stackable}
+    stackable = [call for call in calls if call.stackable]
+    alone_s = {call.network: _call_s(engine, call, 1, clock) for call in stackable}
+    longest_s = max([LONGEST_CALL_S, *alone_s.values()])
+    rows = {
+        call.network: _most_rows(engine, call, alone_s[call.network], longest_s, clock) for call in stackable
+    }
     return {network: n_rows for network, n_rows in rows.items() if n_rows > 1}
 
 
-def _most_rows(engine: Engine, call: NetworkCall, clock: Callable[[], float]) -> int:
-    n_rows = 1
-    row_s = _call_s(engine, call, 1, clock)
+def _most_rows(
+    engine: Engine, call: NetworkCall, alone_s: float, longest_s: float, clock: Callable[[], float]
+) -> int:
+    n_rows, row_s = 1, alone_s
     while n_rows < MAX_ROWS:
-        more_s = _call_s(engine, call, 2 * n_rows, clock) / (2 * n_rows)
-        if more_s > (1.0 - LEAST_GAIN) * row_s:
+        more_s = _call_s(engine, call, 2 * n_rows, clock)
+        if more_s > longest_s or more_s / (2 * n_rows) > (1.0 - LEAST_GAIN) * row_s:
             break
-        n_rows, row_s = 2 * n_rows, more_s
+        n_rows, row_s = 2 * n_rows, more_s / (2 * n_rows)
     return n_rows
 
 
@@ -59,6 +67,6 @@ def _call_s(engine: Engine, call: NetworkCall, n_rows: int, clock: Callable[[], 
     times = []
     for _ in range(REPETITIONS):
         begun_s = clock()
-        engine.run(call.network, inputs)
+        call.run(engine, inputs)
         times.append(clock() - begun_s)
     return CALL_S + min(times)

@@ -41,6 +41,23 @@ class NetworkCall:
     stage: Stage
     stackable: bool = False
 
+    def run(self, engine: Engine, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the network on the inputs of this call, or on those of several calls row by row.
+
+        Raises:
+            SynthesisError: The runtime failed.
+        """
+        return engine.run(self.network, {name: as_input(array) for name, array in inputs.items()})
+
+    @property
+    def size(self) -> int:
+        """Numbers that go into it."""
+        return sum(array.size for array in self.inputs.values() if not is_resident(array))
+
+    def example(self) -> Mapping[str, Array]:
+        """Return what the network is run with, or one of several times."""
+        return self.inputs
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HostCall:
@@ -168,11 +185,7 @@ def perform(engine: Engine, call: Call) -> object:
     """
     if isinstance(call, HostCall):
         return call.function()
-    inputs: dict[str, Any] = {
-        name: array if is_resident(array) else np.ascontiguousarray(array)
-        for name, array in call.inputs.items()
-    }
-    return engine.run(call.network, inputs)
+    return call.run(engine, call.inputs)
 
 
 def perform_stacked(engine: Engine, calls: Sequence[NetworkCall]) -> list[dict[str, Array]]:
@@ -183,7 +196,7 @@ def perform_stacked(engine: Engine, calls: Sequence[NetworkCall]) -> list[dict[s
     Raises:
         SynthesisError: The runtime failed.
     """
-    return split_outputs(engine.run(calls[0].network, stack_inputs(calls)), len(calls))
+    return split_outputs(calls[0].run(engine, stack_inputs(calls)), len(calls))
 
 
 def stack_inputs(calls: Sequence[NetworkCall]) -> dict[str, Array]:
@@ -203,6 +216,11 @@ def split_outputs(outputs: Mapping[str, Array], n_rows: int) -> list[dict[str, A
 
 def _row(array: Any, row: int) -> Any:
     return array.row(row) if is_resident(array) else array[row : row + 1]
+
+
+def as_input(array: Any) -> Any:
+    """Return an array as runtimes want it, contiguous; what is resident as it is."""
+    return array if is_resident(array) else np.ascontiguousarray(array)
 
 
 def owned(array: FloatArray) -> FloatArray:
