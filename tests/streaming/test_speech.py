@@ -303,8 +303,8 @@ async def test_a_segment_that_all_have_left_stops_after_the_running_call_and_is_
     events = await spoken(voice, pool, cache, SENTENCE)  # begun anew
     assert receipt(events).cached_segments == 0
     await asyncio.to_thread(pool.close)
-    after_call = [network for network in engine.calls[calls:] if network != "decoder"]  # a call is several steps
-    assert after_call[0] == "encoder"
+    networks = [network for network in engine.calls[calls:] if network != "decoder"]
+    assert networks[0] == "encoder"  # after the decoder steps that are one call
 
 
 async def test_a_consumer_that_goes_away_leaves_the_segment(pool: Scheduler, cache: SegmentCache):
