@@ -62,12 +62,12 @@ class LoadedVoice:
         """Speak one short sentence into the void, so that the first user does not pay for it.
 
         Returns:
-            The largest call of each network.
+            One call of each network: the largest after its first, which has no state behind it yet.
 
         Raises:
             VoiceBundleError: The networks fail or are not those of the manifest.
         """
-        calls: dict[NetworkName, NetworkCall] = {}
+        calls: dict[NetworkName, list[NetworkCall]] = {}
         synthesis = new_synthesis(self.engine, self.manifest, self._warm_up_phonemes(), Style())
         try:
             spoken: AudioChunk | None = AudioChunk(np.zeros(0, np.float32), 0, last=False)
@@ -76,11 +76,10 @@ class LoadedVoice:
                 progress.resume()
                 while (call := progress.call) is not None:
                     assert isinstance(call, NetworkCall)  # the frontend has spoken already
-                    if call.network not in calls or call.size >= calls[call.network].size:
-                        calls[call.network] = call
+                    calls.setdefault(call.network, []).append(call)
                     progress.resume(perform(self.engine, call))
                 spoken = progress.result
-            return list(calls.values())
+            return [max(made[1:] or made, key=lambda call: call.size) for made in calls.values()]
         except Exception as error:  # a bundle whose sizes disagree fails in whatever touches them first
             msg = f"voice {self.manifest.name!r} cannot speak: {error}"
             raise VoiceBundleError(msg) from error

@@ -31,21 +31,22 @@ def rows_that_pay(
     """Return how many rows each network of `calls` should take at most, if more than one.
 
     Rows are doubled for as long as that lowers the time per row, and no call takes longer than the longest of
-    a single row, or than 5 ms. Blocking: as long as a few dozen calls.
+    the voice with one row, or than 5 ms. Blocking: as long as a few dozen calls.
 
     Args:
         engine: What runs the networks.
-        calls: One typical call for each network that can take rows.
+        calls: One typical call for each network, those that take no rows included.
         clock: Seconds.
 
     Raises:
         SynthesisError: A network failed.
     """
-    stackable = [call for call in calls if call.stackable]
-    alone_s = {call.network: _call_s(engine, call, 1, clock) for call in stackable}
-    longest_s = max([LONGEST_CALL_S, *alone_s.values()])
+    alone_s = [(call, _call_s(engine, call, 1, clock)) for call in calls]
+    longest_s = max(LONGEST_CALL_S, *(call_s for _, call_s in alone_s))
     rows = {
-        call.network: _most_rows(engine, call, alone_s[call.network], longest_s, clock) for call in stackable
+        call.network: _most_rows(engine, call, call_s, longest_s, clock)
+        for call, call_s in alone_s
+        if call.stackable
     }
     return {network: n_rows for network, n_rows in rows.items() if n_rows > 1}
 

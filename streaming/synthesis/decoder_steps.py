@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from streaming.synthesis.engine import Array, Engine
-from streaming.synthesis.steps import NetworkCall, as_input
+from streaming.synthesis.steps import NetworkCall, as_input, as_state
 
 
 class DecoderSteps(NetworkCall):
@@ -38,13 +38,14 @@ class DecoderSteps(NetworkCall):
         for step in range(inputs["row"].shape[1]):
             given = step_inputs(inputs, step)
             if out:
-                given |= {"prev": out["frames"][:, -1], "self_k": out["self_k"], "self_v": out["self_v"]}
-            out = engine.run("decoder", {name: as_input(array) for name, array in given.items()})
+                given["prev"] = np.asarray(out["frames"][:, -1], np.float32)
+                given |= {name: as_state(out[name]) for name in ("self_k", "self_v")}
+            out = engine.run(self.network, {name: as_input(array) for name, array in given.items()})
             frames.append(out["frames"])
         return out | {"frames": np.concatenate(frames, axis=1)}
 
     def example(self) -> Mapping[str, Array]:
-        """See NetworkCall: the first step."""
+        """See NetworkCall: the first of the steps."""
         return step_inputs(self.inputs, 0)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import numpy as np
@@ -51,11 +52,11 @@ class NetworkCall:
 
     @property
     def size(self) -> int:
-        """Numbers that go into it."""
-        return sum(array.size for array in self.inputs.values() if not is_resident(array))
+        """Numbers that go into it, wherever they are."""
+        return sum(prod(array.shape) for array in self.inputs.values())
 
     def example(self) -> Mapping[str, Array]:
-        """Return what the network is run with, or one of several times."""
+        """Return the inputs of one run of the network, such as runtimes are compared on."""
         return self.inputs
 
 

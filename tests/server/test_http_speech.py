@@ -225,7 +225,9 @@ async def test_leaving_stops_the_model() -> None:
         n_calls = gate.n_calls
         await server.backend.door.close(5)  # until nobody is inside
         assert server.backend.door.n_inside == 0
-        assert gate.n_calls - n_calls < 12  # a block is up to eight calls: decoder steps, PostNet, vocoder
+        assert (
+            gate.n_calls - n_calls < 12
+        )  # a block runs up to eight networks: decoder steps, PostNet, vocoder
 
 
 async def test_who_reads_nothing_is_cut() -> None:

@@ -37,6 +37,16 @@ def test_warming_up_speaks_a_sentence_through_every_network():
     assert set(engine.calls) == set(fake_manifest().network_names)
 
 
+def test_what_runtimes_are_compared_on_has_a_past():
+    """Also where the first block, of a vocoder that looks ahead, is the largest."""
+    manifest = fake_manifest().model_copy(update={"block_frames": (21, 6, 12, 16)})
+    calls = {call.network: call for call in LoadedVoice(manifest, FakeEngine(), CharFrontend()).warm_up()}
+    steps, step = calls["decoder"].inputs, calls["decoder"].example()
+    assert 1 < steps["row"].shape[1] < 11
+    assert np.any(step["prev"])
+    assert np.isfinite(step["self_mask"]).sum() > 1
+
+
 def test_a_voice_that_no_frontend_pronounces_is_warmed_up_with_made_up_tokens():
     engine = SpyEngine()
     LoadedVoice(fake_manifest(), engine, MuteFrontend("none")).warm_up()

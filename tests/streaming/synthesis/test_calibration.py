@@ -60,12 +60,16 @@ def test_nobody_waits_longer_for_company_than_for_a_call_anyway(alone_ms: float,
     assert rows(lambda n: 1e-3 * alone_ms * (1.0 + 0.6 * (n - 1))) == expected
 
 
-def test_beside_a_network_that_takes_longer_there_is_more_time_for_company():
+@pytest.mark.parametrize("stackable", [True, False])  # as a vocoder that looks ahead is not
+def test_beside_a_network_that_takes_longer_there_is_more_time_for_company(stackable: bool):
     def call_s(network: str, n: int) -> float:
         return 0.040 * n if network == "vocoder" else 0.008 * (0.8 + 0.2 * n)
 
     engine = Timed(call_s)
-    calls = [NetworkCall(name, X, "decoder_ms", stackable=True) for name in ("decoder", "vocoder")]
+    calls = [
+        NetworkCall("decoder", X, "decoder_ms", stackable=True),
+        NetworkCall("vocoder", X, "vocoder_ms", stackable=stackable),
+    ]
     assert rows_that_pay(engine, calls, clock=lambda: engine.now_s) == {"decoder": 16}
 
 
