@@ -32,7 +32,7 @@ MAX_INT8 = 127
 # another kind, or that claim to be larger than the memory.
 ARCHIVE_ERRORS = (
     *(OSError, ValueError, EOFError, TypeError, AttributeError, MemoryError),
-    *(RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error),
 )
 MULTIPLE = 4
 """What the widths inside a layer are multiples of: so many inputs are taken at once."""

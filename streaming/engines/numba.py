@@ -43,6 +43,7 @@ from streaming.types import FloatArray
 
 UNROLLED = 4  # inputs of a product that are taken at once: the loop in `_linear` has as many terms
 INPUTS = ("prev", "row", "mem_k", "mem_v", "mem_mask", "self_k", "self_v", "self_mask")
+NAMES = frozenset(INPUTS)
 WINDOW_AXES = 5
 NO_WINDOW = (0, 0, 0, 0, 0)
 LOWEST = np.float32(np.finfo(np.float32).min)
@@ -61,6 +62,12 @@ logger = logging.getLogger(__name__)
 f32 = np.float32
 jit = numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 jit_sum = numba.njit(nogil=True, fastmath=ANY_ORDER, error_model="numpy")
+
+
+@jit
+def _whole(n):  # type: ignore[no-untyped-def]
+    """Return the least length for n inputs that the loop in `_linear` can take."""
+    return -(-n // UNROLLED) * UNROLLED
 
 
 @jit
@@ -178,9 +185,8 @@ def _step(  # type: ignore[no-untyped-def]
     frames = np.empty((n_rows, n_out), f32)
     new_k, new_v = np.empty(self_k.shape, f32), np.empty(self_v.shape, f32)
     # Inputs of products are as long as the compiled loop wants them: what is beyond their end is zero.
-    frame = np.zeros(-(-n_features // UNROLLED) * UNROLLED, f32)
-    hidden = np.zeros(-(-first // UNROLLED) * UNROLLED, f32)
-    joined = np.zeros(-(-(n_row + second) // UNROLLED) * UNROLLED, f32)
+    frame, hidden = np.zeros(_whole(n_features), f32), np.zeros(_whole(first), f32)
+    joined = np.zeros(_whole(n_row + second), f32)
     x, normal, change = np.empty(units, f32), np.empty(units, f32), np.empty(units, f32)
     projected = np.empty((3, n_heads, size), f32)
     mixed = np.empty((n_heads, 2, size), f32)
@@ -272,14 +278,15 @@ class NumbaDecoder:
         assert MULTIPLE % UNROLLED == 0
         self._step = decoder_step()
         maps = [part.weight for _, part in weights.parts() if isinstance(part, Linear)]
-        self._weights = np.concatenate([_padded(weight).reshape(-1) for weight in maps])
-        self._floats = np.concatenate([array for _, part in weights.parts() for array in _floats(part)])
+        flat = np.concatenate([_padded(weight).reshape(-1) for weight in maps])
+        floats = np.concatenate([array for _, part in weights.parts() for array in _floats(part)])
         first, second = (one.bias.size for one in weights.prenet)
         self._n_layers = len(weights.layers)
         self._n_units = weights.entry.bias.size
         self._n_features = weights.prenet[0].weight.shape[0]
         self._n_row = weights.entry.weight.shape[0] - second
-        self._sizes = (first, second, weights.layers[0].expand.bias.size, weights.output.bias.size)
+        sizes = (first, second, weights.layers[0].expand.bias.size, weights.output.bias.size)
+        self._held = (flat, floats, sizes, np.float32(EPSILON))
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run a step.
@@ -289,14 +296,13 @@ class NumbaDecoder:
         """
         self._check(inputs)
         given = [np.ascontiguousarray(inputs[name]) for name in INPUTS]
-        epsilon = np.float32(EPSILON)
-        frames, self_k, self_v = self._step(*given, self._weights, self._floats, self._sizes, epsilon)
+        frames, self_k, self_v = self._step(*given, *self._held)
         frames = frames.reshape(len(frames), -1, self._n_features)
         return {"frames": frames, "self_k": self_k, "self_v": self_v}
 
     def _check(self, inputs: Mapping[str, Array]) -> None:
         """Compiled code reads and writes wherever it is told to."""
-        if inputs.keys() != set(INPUTS):
+        if inputs.keys() != NAMES:
             raise SynthesisError(f"decoder: found inputs {sorted(inputs)}; needed: {sorted(INPUTS)}")
         window = inputs["self_k"].shape
         n_rows, n_layers, n_heads, n_slots, size = window if len(window) == WINDOW_AXES else NO_WINDOW
